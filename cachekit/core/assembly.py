@@ -1,0 +1,59 @@
+"""Where the parts are wired and closed; the only module that reads the environment."""
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from cachekit.core.cache import Cache
+from cachekit.core.clock import Clock, SystemClock
+from cachekit.core.connection import open_client, url_from_environment
+from cachekit.core.events import Observer
+from cachekit.core.store import Store
+from cachekit.errors import ConfigurationError
+
+_SYSTEM_CLOCK = SystemClock()
+_APP = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+
+
+@asynccontextmanager
+async def connect(
+    url: str | None = None,
+    *,
+    app: str = "cachekit",
+    max_connections: int = 64,
+    timeout: float = 2.0,  # noqa: ASYNC109 - of each command, not of this function
+    clock: Clock = _SYSTEM_CLOCK,
+    observers: Iterable[Observer] = (),
+) -> AsyncIterator[Cache]:
+    """Open a cache.
+
+        async with cachekit.connect("redis://localhost:6379") as cache:
+            flights = cache.namespace("flights", Policy(ttl=300))
+
+    Args:
+        url: where Redis is, see `cachekit.core.connection` for the schemes. By default what the
+            environment says: `REDIS_URL`, else `REDIS_HOST`, `REDIS_PORT` and `REDIS_PASSWORD`.
+        app: the service's name, shared by all processes that share keys. `CLIENT LIST` shows it.
+        max_connections: connections this process opens at most; who finds them busy waits.
+        timeout: seconds within which Redis must answer a command.
+        clock: where the time comes from; tests bring their own.
+        observers: who hears what happens, see `cachekit.core.events`.
+
+    Raises:
+        ConfigurationError: the URL or an option cannot work. A Redis that is away is no error here:
+            what happens then is each namespace's policy.
+    """
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections={max_connections}: allowed is 1 or more")
+    if not timeout > 0:
+        raise ConfigurationError(f"timeout={timeout}: allowed is more than 0 seconds")
+    if not _APP.fullmatch(app):
+        raise ConfigurationError(f"app={app!r}: 1 to 64 of A-Z a-z 0-9 _ . - are allowed")
+    where = url_from_environment(os.environ) if url is None else url
+    async with open_client(where, app=app, max_connections=max_connections, timeout=timeout) as client:
+        cache = Cache(Store(client, timeout=timeout), clock=clock, observers=observers)
+        try:
+            yield cache
+        finally:
+            await cache.aclose()

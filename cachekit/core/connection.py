@@ -1,0 +1,141 @@
+"""From a URL, or the environment, to a redis-py client.
+
+| URL                                   | what it means                                                  |
+|---------------------------------------|----------------------------------------------------------------|
+| `redis://[user:password@]host:port/0` | a server over TCP                                              |
+| `rediss://…`                          | the same over TLS                                              |
+| `unix:///path/to/socket?db=0`         | a server on this machine                                       |
+| `embedded://`                         | a private real server for this process, see `embedded`         |
+| `memory://`                           | fakeredis in this process: for unit tests, not for production  |
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from cachekit.core.embedded import EmbeddedServer
+from cachekit.errors import ConfigurationError
+
+SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "memory")
+_SERVER_SCHEMES: Final = SCHEMES[:3]
+
+
+def url_from_environment(environment: Mapping[str, str]) -> str:
+    """The URL that the environment describes.
+
+    `REDIS_URL` if it is set; else `REDIS_HOST` (default localhost), `REDIS_PORT` (6379) and
+    `REDIS_PASSWORD` (none). Raises ConfigurationError for a port that is no number.
+    """
+    url = environment.get("REDIS_URL", "").strip()
+    if url:
+        return url
+    host = environment.get("REDIS_HOST", "").strip() or "localhost"
+    port = environment.get("REDIS_PORT", "").strip() or "6379"
+    if not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004
+        raise ConfigurationError(f"REDIS_PORT={port!r}: a port number from 1 to 65535 is allowed")
+    password = environment.get("REDIS_PASSWORD", "")
+    credentials = f":{quote(password, safe='')}@" if password else ""
+    return f"redis://{credentials}{host}:{port}"
+
+
+def redact(url: str) -> str:
+    """The URL without its user and password, for logs and errors."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(a URL that does not parse)"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+@asynccontextmanager
+async def open_client(
+    url: str,
+    *,
+    app: str,
+    max_connections: int,
+    timeout: float,  # noqa: ASYNC109
+) -> AsyncIterator[Redis]:
+    """A client for `url`; what it needed to start ends with the context.
+
+    `app` is how `CLIENT LIST` shows us. At most `max_connections` connections are open at once; who finds
+    them all busy waits up to `timeout` seconds. Connecting may take `timeout` seconds, too.
+    Nothing is sent before the first command.
+
+    Raises:
+        ConfigurationError: the URL's scheme or parts are not understood, or its package is missing.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "memory":
+        async with _memory(max_connections, timeout) as client:
+            yield client
+    elif scheme == "embedded":
+        # Started in this thread, for some 20 ms: on Linux the server dies with the thread that started it.
+        with EmbeddedServer() as server:
+            async with _server(f"unix://{server.socket}", app, max_connections, timeout) as client:
+                yield client
+    elif scheme in _SERVER_SCHEMES:
+        async with _server(url, app, max_connections, timeout) as client:
+            yield client
+    else:
+        allowed = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ConfigurationError(
+            f"{redact(url)!r}: the scheme {scheme!r} is not known; allowed are {allowed}"
+        )
+
+
+@asynccontextmanager
+async def _server(
+    url: str,
+    app: str,
+    max_connections: int,
+    timeout: float,  # noqa: ASYNC109
+) -> AsyncIterator[Redis]:
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            client_name=app,
+            max_connections=max_connections,
+            timeout=timeout,
+            socket_connect_timeout=timeout,
+            socket_timeout=timeout,
+            protocol=3,
+            # Once: a pooled connection may have died with the server it was made to.
+            retry=Retry(NoBackoff(), 1),
+            retry_on_error=[RedisConnectionError],
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {error}") from None
+    async with _client(pool) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _memory(max_connections: int, timeout: float) -> AsyncIterator[Redis]:  # noqa: ASYNC109
+    try:
+        from fakeredis import FakeAsyncRedisConnection, FakeServer  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigurationError("memory:// needs the package cachekit-toolkit[memory]") from None
+    pool = BlockingConnectionPool(
+        connection_class=FakeAsyncRedisConnection,
+        server=FakeServer(),
+        max_connections=max_connections,
+        timeout=timeout,
+    )
+    async with _client(pool) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client(pool: BlockingConnectionPool) -> AsyncIterator[Redis]:
+    client = Redis(connection_pool=pool)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+        await pool.disconnect()

@@ -1,0 +1,89 @@
+"""What happens in a cache, as immutable facts, and the protocol of those who listen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A value was served from the cache."""
+
+    namespace: str
+    key: str
+    state: Literal["fresh", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No usable value lay under the key."""
+
+    namespace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A factory ran. `failed` tells that it raised; `seconds` is how long it took."""
+
+    namespace: str
+    key: str
+    seconds: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesced:
+    """A caller joined a load that was already under way."""
+
+    namespace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptValue:
+    """Something lay under the key that is no value of this cache; it counted as a miss."""
+
+    namespace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Redis did not serve a command."""
+
+    namespace: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A loaded value was not stored, because its key was deleted, set or invalidated meanwhile."""
+
+    namespace: str
+    key: str
+
+
+Event = Hit | Miss | Loaded | Coalesced | CorruptValue | Outage | Unpublished
+
+
+class Observer(Protocol):
+    """Hears every event, on the event loop; must be quick and must not raise."""
+
+    def observe(self, event: Event) -> None:
+        """Take note of `event`."""
+        ...
+
+
+class Observers:
+    """Several observers heard as one."""
+
+    __slots__ = ("_observers",)
+
+    def __init__(self, observers: Iterable[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def observe(self, event: Event) -> None:
+        """Tell every observer."""
+        for observer in self._observers:
+            observer.observe(event)

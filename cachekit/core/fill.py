@@ -1,0 +1,240 @@
+"""How a miss becomes a value: one load per key, published only if nothing overtook it."""
+
+import asyncio
+import datetime as dt
+import random
+from collections.abc import Callable
+from typing import Any
+
+from cachekit.core.clock import Clock
+from cachekit.core.codec import Codec, Corrupt, Record
+from cachekit.core.context import Factory, LoadContext, call
+from cachekit.core.entry import Entry, Source, State
+from cachekit.core.events import Coalesced, CorruptValue, Hit, Loaded, Miss, Observer, Outage, Unpublished
+from cachekit.core.policy import Policy
+from cachekit.core.singleflight import Flight, SingleFlight
+from cachekit.core.store import Store
+from cachekit.errors import CacheUnavailable
+
+_MAX_REMEMBERED_FAILURES = 10_000
+
+
+class Fill:
+    """Reads, loads and publishes the values of one namespace.
+
+    An entry lives through three states: fresh (served), stale (served while one refresh runs in the
+    background) and gone (loaded while the caller waits).
+    """
+
+    def __init__(
+        self, name: str, *, store: Store, codec: Codec, policy: Policy, clock: Clock, observer: Observer
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._codec = codec
+        self._policy = policy
+        self._clock = clock
+        self._observer = observer
+        self._flights: SingleFlight[tuple[Record, Source]] = SingleFlight()
+        self._refreshes: set[asyncio.Task[None]] = set()
+        self._retry_at: dict[str, float] = {}
+        self._random = random.Random()  # noqa: S311 - spreads expiry; not a secret
+
+    async def read(self, key: str) -> Entry | None:
+        """What lies under `key`, fresh or stale; None if nothing usable does.
+
+        Raises CacheUnavailable if the policy says so; else an outage is a miss.
+        """
+        record, _ = await self._read(key)
+        return None if record is None else self._hit(key, record)
+
+    async def read_or_load(self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...]) -> Entry:
+        """What lies under `key`, else what `factory` gives.
+
+        Outcomes:
+            case 1: fresh: served.
+            case 2: stale: served at once; one refresh runs in the background, unless the last one
+                failed less than `retry_after` ago.
+            case 3: gone: loaded; every caller of this process waits for the same load.
+            case 4: the factory raised: so does this call, and nothing is stored.
+        """
+        record, reachable = await self._read(key)
+        if record is None:
+            return await self.load(key, factory, policy, tags, look_first=reachable)
+        entry = self._hit(key, record)
+        if entry.state == "stale" and self._may_refresh(key):
+            self._refresh_in_background(key, factory, policy, tags)
+        return entry
+
+    async def load(
+        self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...], *, look_first: bool = False
+    ) -> Entry:
+        """What `factory` gives, asked once however many callers wait; published under `key`.
+
+        With `look_first` a fresh value that has come since the caller looked is taken instead.
+        """
+
+        async def fly(flight: Flight[tuple[Record, Source]]) -> tuple[Record, Source]:
+            # Between the caller's look and this moment another load may have begun and ended.
+            found = await self._look_again(key) if look_first else None
+            if found is not None and self._age(found) <= found.ttl:
+                return found, "redis"
+            return await self._load_and_publish(flight, key, factory, policy, tags), "load"
+
+        if self._flights.joinable(key):
+            self._observer.observe(Coalesced(self._name, key))
+        record, source = await self._flights.run(key, fly)
+        return self._entry(key, record, "fresh", source)
+
+    async def write(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> Entry:
+        """Store `value`; a load under way that began earlier will not overwrite it."""
+        record = self._record(key, value, policy, tags)
+        await self._flights.revoke(key)
+        await self._publish(record, key, policy)
+        return self._entry(key, record, "fresh", "load")
+
+    async def revoke(self, key: str) -> None:
+        """Loads of `key` begun earlier will publish nothing."""
+        await self._flights.revoke(key)
+
+    async def revoke_where(self, matches: Callable[[str], bool]) -> None:
+        """`revoke` for every key that matches."""
+        await self._flights.revoke_where(lambda key: matches(str(key)))
+
+    async def aclose(self) -> None:
+        """End the refreshes and loads under way."""
+        for task in self._refreshes:
+            task.cancel()
+        await asyncio.gather(*self._refreshes, return_exceptions=True)
+        await self._flights.aclose()
+
+    async def _load_and_publish(
+        self,
+        flight: Flight[tuple[Record, Source]],
+        key: str,
+        factory: Factory,
+        policy: Policy,
+        tags: tuple[str, ...],
+    ) -> Record:
+        context = LoadContext(ttl=policy.ttl, tags=tags)
+        value = await self._call(key, factory, context)
+        chosen = policy.replace(ttl=context.chosen_ttl)
+        record = self._record(key, value, chosen, context.chosen_tags)
+        if flight.revoked:
+            self._observer.observe(Unpublished(self._name, key))
+            return record
+        flight.publishing = True
+        try:
+            await self._publish(record, key, policy)
+        except CacheUnavailable:
+            # The caller has asked for the value, and here it is; the outage has been counted.
+            if policy.outage == "raise":
+                raise
+        return record
+
+    async def _call(self, key: str, factory: Factory, context: LoadContext) -> Any:
+        began = self._clock.monotonic()
+        failed = True
+        try:
+            value = await call(factory, context)
+            failed = False
+        finally:
+            self._observer.observe(Loaded(self._name, key, self._clock.monotonic() - began, failed))
+        return value
+
+    async def _read(self, key: str) -> tuple[Record | None, bool]:
+        """The record under `key`, and whether Redis was there to be asked; tells the observer."""
+        try:
+            record = await self._look(key)
+        except CacheUnavailable as error:
+            self._observer.observe(Outage(self._name, error.operation))
+            if self._policy.outage == "raise":
+                raise
+            self._observer.observe(Miss(self._name, key))
+            return None, False
+        except Corrupt:
+            self._observer.observe(CorruptValue(self._name, key))
+            record = None
+        if record is None:
+            self._observer.observe(Miss(self._name, key))
+        return record, True
+
+    async def _look_again(self, key: str) -> Record | None:
+        """The record under `key` by now; what is wrong with it has been told at the first look."""
+        try:
+            return await self._look(key)
+        except (CacheUnavailable, Corrupt):
+            return None
+
+    async def _look(self, key: str) -> Record | None:
+        stored = await self._store.get(key)
+        if stored is None:
+            return None
+        record = self._codec.decode(key, stored, max_bytes=self._policy.max_bytes)
+        return None if self._age(record) > record.ttl + record.stale else record
+
+    async def _publish(self, record: Record, key: str, policy: Policy) -> None:
+        lifetime = round((record.ttl + record.stale) * 1000)
+        try:
+            await self._store.set(key, self._codec.encode(record, policy), px=max(1, lifetime))
+        except CacheUnavailable as error:
+            self._observer.observe(Outage(self._name, error.operation))
+            raise
+
+    def _record(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> Record:
+        ttl = policy.ttl
+        if policy.jitter:
+            ttl *= 1 - policy.jitter * self._random.random()
+        return Record(
+            data=self._codec.dump(value, max_bytes=policy.max_bytes),
+            timestamp=dt.datetime.fromtimestamp(self._clock.time(), dt.UTC),
+            ttl=max(ttl, 0.001),
+            key=key,
+            stale=policy.stale,
+            tags=tags,
+        )
+
+    def _hit(self, key: str, record: Record) -> Entry:
+        state: State = "fresh" if self._age(record) <= record.ttl else "stale"
+        self._observer.observe(Hit(self._name, key, state))
+        return self._entry(key, record, state, "redis")
+
+    def _entry(self, key: str, record: Record, state: State, source: Source) -> Entry:
+        return Entry(
+            key=key,
+            # Decoded anew for every caller: what one does to it, no other sees.
+            value=self._codec.load(record),
+            state=state,
+            source=source,
+            timestamp=record.timestamp,
+            ttl=record.ttl,
+            age=self._age(record),
+            tags=record.tags,
+        )
+
+    def _age(self, record: Record) -> float:
+        # A writer whose clock is ahead of ours must not give us a negative age.
+        return max(0.0, self._clock.time() - record.timestamp.timestamp())
+
+    def _may_refresh(self, key: str) -> bool:
+        return not self._flights.joinable(key) and self._clock.monotonic() >= self._retry_at.get(key, 0)
+
+    def _refresh_in_background(
+        self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...]
+    ) -> None:
+        async def refresh() -> None:
+            try:
+                await self.load(key, factory, policy, tags, look_first=True)
+            except Exception:  # noqa: BLE001 - counted by Loaded(failed=True); the stale value was served
+                self._remember_failure(key)
+            else:
+                self._retry_at.pop(key, None)
+
+        task = asyncio.create_task(refresh(), name=f"cachekit refresh {key}")
+        self._refreshes.add(task)
+        task.add_done_callback(self._refreshes.discard)
+
+    def _remember_failure(self, key: str) -> None:
+        if len(self._retry_at) >= _MAX_REMEMBERED_FAILURES:
+            self._retry_at.clear()
+        self._retry_at[key] = self._clock.monotonic() + self._policy.retry_after

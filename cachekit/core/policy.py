@@ -1,0 +1,63 @@
+"""How long values are kept, and what happens around that."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from cachekit.errors import ConfigurationError
+
+LEAST_TTL = 0.001
+"""Redis counts expiry in milliseconds; zero or less would mean "no expiry" or an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How one namespace keeps its values. All durations are in seconds.
+
+    Args:
+        ttl: how long a value is fresh.
+        stale: how long after that it may still be served while one refresh runs.
+        jitter: each value's ttl is shortened by a random share up to this (0.1: up to 10 %), so that
+            values written together do not expire together.
+        retry_after: after a failed refresh, how long the stale value is served before another is tried.
+        compress_over: JSON of more bytes than this is compressed; None: never.
+        max_bytes: a value whose JSON takes more bytes is refused.
+        outage: when Redis is away, "bypass" asks the factory and "raise" raises CacheUnavailable.
+
+    Raises ConfigurationError for a value that cannot work; the text names the option and what is allowed.
+    """
+
+    ttl: float = 300
+    stale: float = 0
+    jitter: float = 0
+    retry_after: float = 10
+    compress_over: int | None = 4096
+    max_bytes: int = 8 * 1024 * 1024
+    outage: Literal["bypass", "raise"] = "bypass"
+
+    def __post_init__(self) -> None:
+        require_ttl(self.ttl)
+        _require("stale", self.stale, self.stale >= 0, "0 or more seconds")
+        _require("jitter", self.jitter, 0 <= self.jitter < 1, "a share from 0 up to, not including, 1")
+        _require("retry_after", self.retry_after, self.retry_after >= 0, "0 or more seconds")
+        _require("max_bytes", self.max_bytes, self.max_bytes >= 1, "1 or more bytes")
+        if self.compress_over is not None:
+            _require("compress_over", self.compress_over, self.compress_over >= 0, "0 or more bytes, or None")
+        if self.outage not in ("bypass", "raise"):
+            raise ConfigurationError(f"Policy(outage={self.outage!r}): allowed are 'bypass' and 'raise'")
+
+    def replace(self, **changes: Any) -> Self:
+        """The same policy with some options changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def require_ttl(ttl: float) -> float:
+    """The ttl, if Redis can hold it: at least one millisecond, and finite."""
+    _require("ttl", ttl, ttl >= LEAST_TTL, "at least 0.001 seconds; there is no 'for ever'")
+    return ttl
+
+
+def _require(option: str, value: float, holds: bool, allowed: str) -> None:
+    if not holds or not math.isfinite(value):
+        raise ConfigurationError(f"{option}={value!r}: allowed is {allowed}")

@@ -1,0 +1,135 @@
+"""One load per key in this process: callers who ask for what is already being loaded wait for it.
+
+The load runs in a task of its own that belongs to nobody: a caller who is cancelled leaves the others
+their result, and the load is cancelled only when the last caller has left.
+"""
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Flight(Generic[T]):
+    """One load under way.
+
+    `revoked` tells the load that its result may no longer be published. The load sets `publishing` once
+    it has looked at `revoked` for the last time; from then on it is neither cancelled nor overtaken.
+    """
+
+    __slots__ = ("key", "publishing", "revoked", "task", "waiters")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self.revoked = False
+        self.publishing = False
+        self.waiters = 0
+        self.task: asyncio.Task[T]
+
+
+class SingleFlight(Generic[T]):
+    """The loads under way, by key. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        # What a new caller may join; and all that still run, revoked and abandoned ones included.
+        self._joinable: dict[Hashable, Flight[T]] = {}
+        self._running: dict[Hashable, set[Flight[T]]] = {}
+
+    def joinable(self, key: Hashable) -> bool:
+        """Whether a load of `key` is under way that a new caller would join."""
+        return key in self._joinable
+
+    async def run(self, key: Hashable, load: Callable[[Flight[T]], Awaitable[T]]) -> T:
+        """The result of the load of `key`: the one under way, else a new one by `load`.
+
+        Outcomes:
+            case 1: the result, the same object for every caller.
+            case 2: the load raised: every caller gets an exception object of its own.
+            case 3: the caller is cancelled; if it was the last one, so is the load.
+        """
+        flight = self._joinable.get(key) or self._start(key, load)
+        flight.waiters += 1
+        try:
+            # wait() does not cancel the task when this caller is cancelled.
+            await asyncio.wait([flight.task])
+        finally:
+            flight.waiters -= 1
+            if flight.waiters == 0 and not flight.task.done() and not flight.publishing:
+                self._hide(flight)
+                flight.task.cancel()
+        if flight.task.cancelled():
+            raise asyncio.CancelledError
+        error = flight.task.exception()
+        if error is None:
+            return flight.task.result()
+        raise (error if flight.waiters == 0 else _duplicate(error))
+
+    async def revoke(self, key: Hashable) -> None:
+        """Make sure that no load of `key` begun before this call publishes after it.
+
+        Callers already waiting still get the result; later callers start their own load. A load that is
+        just publishing is waited for, so that what the caller does next comes after it.
+        """
+        await self._revoke(self._running.get(key, ()))
+
+    async def revoke_where(self, matches: Callable[[Hashable], bool]) -> None:
+        """`revoke` for every key that matches."""
+        await self._revoke([flight for key in self._running if matches(key) for flight in self._running[key]])
+
+    async def aclose(self) -> None:
+        """Cancel all loads and wait until they have ended."""
+        tasks = [flight.task for flights in self._running.values() for flight in flights]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, key: Hashable, load: Callable[[Flight[T]], Awaitable[T]]) -> Flight[T]:
+        flight: Flight[T] = Flight(key)
+
+        async def fly() -> T:
+            try:
+                return await load(flight)
+            finally:
+                self._hide(flight)
+
+        flight.task = asyncio.create_task(fly(), name=f"cachekit load {key}")
+        flight.task.add_done_callback(lambda task: self._ended(flight, task))
+        self._joinable[key] = flight
+        self._running.setdefault(key, set()).add(flight)
+        return flight
+
+    async def _revoke(self, flights: Iterable[Flight[T]]) -> None:
+        publishing = []
+        for flight in flights:
+            flight.revoked = True
+            self._hide(flight)
+            if flight.publishing:
+                publishing.append(flight.task)
+        if publishing:
+            await asyncio.wait(publishing)
+
+    def _hide(self, flight: Flight[T]) -> None:
+        if self._joinable.get(flight.key) is flight:
+            del self._joinable[flight.key]
+
+    def _ended(self, flight: Flight[T], task: asyncio.Task[T]) -> None:
+        flights = self._running[flight.key]
+        flights.discard(flight)
+        if not flights:
+            del self._running[flight.key]
+        if not task.cancelled():
+            # Marks a failure as seen, so that a load nobody waits for any more ends without a warning.
+            task.exception()
+
+
+def _duplicate(error: BaseException) -> BaseException:
+    """An exception like `error` for one more caller: its own object, traceback and notes."""
+    try:
+        twin = copy.copy(error)
+    except Exception:  # noqa: BLE001 - a constructor of the caller's that wants other arguments
+        twin = type(error).__new__(type(error), *error.args)
+        twin.__dict__.update(error.__dict__)
+    twin.__cause__ = error
+    return twin.with_traceback(None)

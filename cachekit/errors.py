@@ -1,0 +1,53 @@
+"""Errors of the package; every one derives from `CacheKitError`.
+
+    CacheKitError
+    ├── ConfigurationError    a URL, policy or option that cannot work; also a ValueError
+    ├── InvalidKey            a key or params without canonical form, or not ours; also a ValueError
+    ├── InvalidValue          a value JSON cannot hold exactly, or too large; also a TypeError
+    ├── CacheUnavailable      Redis did not answer, refused, or cannot be written to
+    ├── CacheClosed           the cache was closed, or is not open yet
+    └── AmadeusError          the flight API said no, or nothing (see cachekit.amadeus.errors)
+
+Errors carry data (`key`, …) beside their text, and never a cached value, a password or a token.
+Errors of redis-py are translated in one place, `cachekit.core.store`.
+"""
+
+__all__ = [
+    "CacheClosed",
+    "CacheKitError",
+    "CacheUnavailable",
+    "ConfigurationError",
+    "InvalidKey",
+    "InvalidValue",
+]
+
+
+class CacheKitError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigurationError(CacheKitError, ValueError):
+    """A URL, policy or option that cannot work; the text names it and what is allowed."""
+
+
+class InvalidKey(CacheKitError, ValueError):
+    """A key, or the params it is made of, cannot be written canonically, or belongs to another namespace."""
+
+
+class InvalidValue(CacheKitError, TypeError):
+    """A value that JSON cannot hold exactly, or that is larger than the policy allows."""
+
+
+class CacheClosed(CacheKitError, RuntimeError):
+    """The cache was closed, or is not open yet."""
+
+
+class CacheUnavailable(CacheKitError):
+    """Redis did not answer in time, refused the command, or cannot be reached.
+
+    `operation` is the command that failed; the original error is the cause.
+    """
+
+    def __init__(self, message: str, *, operation: str) -> None:
+        super().__init__(message)
+        self.operation = operation

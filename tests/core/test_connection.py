@@ -1,0 +1,188 @@
+"""From a URL or the environment to a server, and what happens when it is away."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import redis
+
+import cachekit
+from cachekit import CacheUnavailable, ConfigurationError, Policy
+from cachekit.core import embedded
+from cachekit.core.connection import redact, url_from_environment
+from cachekit.core.embedded import EmbeddedServer
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "redis://localhost:6379"),
+        ({"REDIS_URL": "rediss://r:6380/1", "REDIS_HOST": "ignored"}, "rediss://r:6380/1"),
+        ({"REDIS_HOST": "r", "REDIS_PORT": "7000"}, "redis://r:7000"),
+        ({"REDIS_HOST": "r", "REDIS_PASSWORD": "p@s:s/"}, "redis://:p%40s%3As%2F@r:6379"),
+    ],
+)
+def test_the_environment_names_the_server(environment, url):
+    """REDIS_URL wins; else host, port and password, escaped."""
+    assert url_from_environment(environment) == url
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(port):
+    """The error names the variable."""
+    with pytest.raises(ConfigurationError, match="REDIS_PORT"):
+        url_from_environment({"REDIS_PORT": port})
+
+
+async def test_an_unknown_scheme_is_refused_without_showing_the_password():
+    """The error names what is allowed, and no secret."""
+    with pytest.raises(ConfigurationError, match=r"redis://, rediss://, unix://") as caught:
+        async with cachekit.connect("http://user:hunter2@host/?password=hunter2"):
+            pass
+    assert "hunter2" not in str(caught.value)
+
+
+def test_redacting_leaves_no_secret():
+    """Neither the user part nor the query of a URL is shown."""
+    assert redact("redis://u:hunter2@host:1/0?password=hunter2") == "redis://host:1/0"
+    assert "hunter2" not in redact("redis://[hunter2")
+
+
+@pytest.mark.parametrize(
+    "options", [{"max_connections": 0}, {"timeout": 0}, {"app": ""}, {"app": "a b"}], ids=str
+)
+async def test_an_option_that_cannot_work_is_refused(options):
+    """The error names the option."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        async with cachekit.connect("memory://", **options):
+            pass
+
+
+async def test_an_embedded_server_lives_as_long_as_the_cache(redis_server):
+    """embedded:// starts a real server of its own, and leaves no process and no folder."""
+    async with cachekit.connect("embedded://") as cache:
+        pid = int((await cache.store.execute("INFO", "server"))["process_id"])
+        assert pid != redis_server.pid
+        assert (await cache.health()).up
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_an_embedded_server_dies_with_a_killed_parent(redis_server):
+    """Even SIGKILL to the parent leaves no server behind (Linux)."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the kernel's parent-death signal is Linux's")
+    program = """
+import sys, time
+from cachekit.core.embedded import EmbeddedServer
+with EmbeddedServer() as server:
+    print(server.socket, flush=True)
+    sys.stdin.read()
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    socket = parent.stdout.readline().strip()
+    client = redis.Redis(unix_socket_path=socket)
+    blocked = client.connection_pool.get_connection()
+    blocked.send_command("BLPOP", "nothing", 0)
+    parent.send_signal(signal.SIGKILL)
+    parent.communicate()
+    # The server closes our connection as it ends: an event to wait for, not a time.
+    with pytest.raises(redis.exceptions.ConnectionError):
+        blocked.read_response()
+    client.close()
+
+
+def test_a_server_that_cannot_start_tells_why(redis_server):
+    """The error carries the server's last words."""
+    with pytest.raises(ConfigurationError, match=r"did not come up.*[Bb]ad directive|FATAL|no-such"):
+        EmbeddedServer(arguments=("--no-such-option", "1")).start()
+
+
+def test_without_any_binary_the_error_names_the_remedies(monkeypatch):
+    """Neither on the PATH nor in the wheel: say what to install."""
+    monkeypatch.setattr(embedded, "find_server", lambda: None)
+    with pytest.raises(ConfigurationError, match=r"cachekit-toolkit\[embedded\]"):
+        EmbeddedServer()
+
+
+async def test_the_app_shows_in_the_client_list(redis_url):
+    """Whoever looks at the server sees whose connections these are."""
+    async with cachekit.connect(redis_url, app="pricing") as cache:
+        assert "pricing" in {client["name"] for client in await cache.store.execute("CLIENT LIST")}
+
+
+async def test_more_callers_than_connections_wait_their_turn(redis_url):
+    """A thousand callers over four connections: all are served, and no fifth is opened."""
+    async with cachekit.connect(redis_url, max_connections=4, app="few") as cache:
+        ns = cache.namespace("shop")
+        await ns.set(ns.key("a"), 1)
+        assert set(await asyncio.gather(*(ns.get(ns.key("a")) for _ in range(1_000)))) == {1}
+        clients = await cache.store.execute("CLIENT LIST")
+        assert sum(client["name"] == "few" for client in clients) <= 4
+
+
+async def load():
+    return "loaded"
+
+
+async def test_while_redis_is_away_a_cache_asks_its_factory():
+    """outage="bypass": a read is a miss, a load is served unstored, a write and a delete raise."""
+    async with cachekit.connect("redis://127.0.0.1:1", timeout=1) as cache:
+        ns = cache.namespace("shop", Policy(outage="bypass"))
+        assert await ns.get(ns.key("a"), "default") == "default"
+        assert await ns.get_or_set(ns.key("a"), load) == "loaded"
+        for call in (ns.set(ns.key("a"), 1), ns.delete(ns.key("a")), ns.invalidate(pattern="*")):
+            with pytest.raises(CacheUnavailable):
+                await call
+        assert not (await cache.health()).up
+        assert cache.stats().outages > 0
+
+
+async def test_while_redis_is_away_a_store_of_truth_raises():
+    """outage="raise": no answer is better than a wrong one."""
+    async with cachekit.connect("redis://127.0.0.1:1", timeout=1) as cache:
+        ns = cache.namespace("auth", Policy(outage="raise"))
+        for call in (ns.get(ns.key("a")), ns.get_or_set(ns.key("a"), load)):
+            with pytest.raises(CacheUnavailable, match="Redis could not serve GET"):
+                await call
+
+
+async def test_a_restarted_server_is_found_again(free_port):
+    """The process goes on by itself: no restart of ours is needed."""
+    async with cachekit.connect(f"redis://127.0.0.1:{free_port}") as cache:
+        ns = cache.namespace("shop")
+        with EmbeddedServer(port=free_port):
+            await ns.set(ns.key("a"), 1)
+        with pytest.raises(CacheUnavailable):
+            await ns.set(ns.key("a"), 2)
+        with EmbeddedServer(port=free_port):
+            assert await ns.get(ns.key("a"), "gone") == "gone"
+            await ns.set(ns.key("a"), 3)
+            assert await ns.get(ns.key("a")) == 3
+
+
+async def test_a_server_that_does_not_answer_is_given_up():
+    """A paused server costs the timeout, not for ever."""
+    with EmbeddedServer() as server:
+        async with cachekit.connect(f"unix://{server.socket}", timeout=0.2) as cache:
+            await cache.store.ping()
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(CacheUnavailable, match=r"PING"):
+                    await cache.store.ping()
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            await cache.store.ping()
+
+
+async def test_an_error_tells_no_address_and_no_password():
+    """What reaches logs and clients names the command and the kind of failure only."""
+    async with cachekit.connect("redis://:hunter2@127.0.0.1:1", timeout=1) as cache:
+        with pytest.raises(CacheUnavailable) as caught:
+            await cache.store.ping()
+    assert str(caught.value) == "Redis could not serve PING: ConnectionError"

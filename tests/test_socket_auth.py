@@ -1,0 +1,213 @@
+"""The socket-auth store: its wire format, its indexes, and sockets that never come back to life."""
+
+import asyncio
+import json
+
+import pytest
+
+import cachekit
+from cachekit import CacheUnavailable, ConfigurationError, InvalidValue
+from cachekit.socket_auth import SocketAuthRepository
+
+
+@pytest.fixture(params=["redis", "memory"])
+async def cache(request, clock):
+    url = "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
+    async with cachekit.connect(url, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def repository(cache):
+    return SocketAuthRepository(cache)
+
+
+async def keys(cache):
+    return sorted([key.decode() async for batch in cache.store.scan("*") for key in batch])
+
+
+async def test_a_socket_is_stored_in_the_wire_format(repository, cache):
+    """Other services read this JSON under this key, for 3600 seconds."""
+    await repository.set_socket_auth("x7Fq_-", "ana")
+    assert json.loads(await cache.store.get("socket_auth:x7Fq_-")) == {
+        "userId": "ana",
+        "connectedAt": "2026-11-18T11:06:40.000Z",
+        "lastActivity": "2026-11-18T11:06:40.000Z",
+    }
+    assert 3_590 < await cache.store.execute("TTL", "socket_auth:x7Fq_-") <= 3_600
+
+
+async def test_a_session_is_bound_and_unbound(repository, cache, clock):
+    """The field sessionId appears beside the user and goes again; both count as activity."""
+    await repository.set_socket_auth("s1", "ana")
+    clock.advance(60)
+    bound = await repository.update_socket_session("s1", "chat-1")
+    assert (bound.session_id, bound.user_id) == ("chat-1", "ana")
+    assert (bound.last_activity - bound.connected_at).total_seconds() == 60
+    assert json.loads(await cache.store.get("socket_auth:s1"))["sessionId"] == "chat-1"
+    await repository.remove_socket_session("s1")
+    assert "sessionId" not in json.loads(await cache.store.get("socket_auth:s1"))
+
+
+async def test_activity_renews_the_life_of_a_socket(repository, cache):
+    """A socket in use does not expire."""
+    await repository.set_socket_auth("s1", "ana")
+    await cache.store.execute("EXPIRE", "socket_auth:s1", 5)
+    assert await repository.touch("s1") is not None
+    assert await cache.store.execute("TTL", "socket_auth:s1") > 3_000
+
+
+async def test_a_removed_socket_leaves_no_key(repository, cache):
+    """Neither the key nor an entry in an index stays behind."""
+    await repository.set_socket_auth("s1", "ana")
+    assert await repository.remove_socket_auth("s1") is True
+    assert await repository.remove_socket_auth("s1") is False
+    assert await repository.get_socket_auth("s1") is None
+    assert await keys(cache) == []
+
+
+@pytest.mark.parametrize("verb", ["update_socket_session", "remove_socket_session", "touch"])
+async def test_a_socket_that_is_gone_does_not_come_back(repository, cache, verb):
+    """A late update of a disconnected socket changes nothing."""
+    arguments = ("s1", "chat-1") if verb == "update_socket_session" else ("s1",)
+    assert await getattr(repository, verb)(*arguments) is None
+    assert await keys(cache) == []
+
+
+async def test_a_socket_removed_in_the_middle_of_an_update_stays_removed(repository, cache, monkeypatch):
+    """Between the read and the write another instance disconnects it: the write finds nothing to change."""
+    await repository.set_socket_auth("s1", "ana")
+    read = cache.store.get
+
+    async def read_then_lose(key):
+        stored = await read(key)
+        await cache.store.unlink(key)
+        return stored
+
+    monkeypatch.setattr(cache.store, "get", read_then_lose)
+    assert await repository.update_socket_session("s1", "chat-1") is None
+    monkeypatch.undo()
+    assert await repository.get_socket_auth("s1") is None
+
+
+async def test_updates_at_the_same_time_lose_nothing(repository):
+    """Compare-and-set: a binding is not undone by a touch that had read the older value."""
+    await repository.set_socket_auth("s1", "ana")
+    await asyncio.gather(
+        repository.touch("s1"), repository.update_socket_session("s1", "chat-1"), repository.touch("s1")
+    )
+    assert (await repository.get_socket_auth("s1")).session_id == "chat-1"
+
+
+async def test_sockets_are_counted(repository, clock):
+    """Those active within the ttl count; those that fell silent do not."""
+    await repository.set_socket_auth("s1", "ana")
+    clock.advance(1_800)
+    await repository.set_socket_auth("s2", "bob")
+    assert await repository.get_connected_sockets_count() == 2
+    clock.advance(1_900)
+    assert await repository.get_connected_sockets_count() == 1
+
+
+async def test_sockets_of_a_user_are_found(repository, clock):
+    """All of hers, oldest first, and nobody else's."""
+    await repository.set_socket_auth("s1", "ana")
+    await repository.set_socket_auth("s2", "bob")
+    clock.advance(1)
+    await repository.set_socket_auth("s3", "ana")
+    assert list(await repository.get_sockets_by_user("ana")) == ["s1", "s3"]
+    assert await repository.get_sockets_by_user("eve") == {}
+
+
+async def test_the_index_of_a_user_is_only_a_hint(repository, cache):
+    """A socket whose key has expired is not reported, and is struck off."""
+    await repository.set_socket_auth("s1", "ana")
+    await cache.store.unlink("socket_auth:s1")
+    assert await repository.get_sockets_by_user("ana") == {}
+    assert await cache.store.execute("ZCARD", "socket_auth_index:user:ana") == 0
+
+
+async def test_idle_sockets_are_cleaned_up(repository, clock, cache):
+    """Those idle for longer than the age go, with their index entries; the others stay."""
+    for number in range(1_100):
+        await repository.set_socket_auth(f"idle{number}", "ana")
+    clock.advance(31 * 60)
+    await repository.set_socket_auth("active", "ana")
+    assert await repository.cleanup_expired_sockets(30) == 1_100
+    assert list(await repository.get_sockets_by_user("ana")) == ["active"]
+    assert await repository.get_connected_sockets_count() == 1
+
+
+async def test_clean_up_spares_a_socket_whose_index_lags(repository, clock, cache):
+    """The key is the truth: what it says is active stays, and its index is mended."""
+    await repository.set_socket_auth("s1", "ana")
+    await cache.store.execute("ZADD", "socket_auth_index:sockets", 0, "s1")
+    assert await repository.cleanup_expired_sockets(30) == 0
+    assert await repository.get_connected_sockets_count() == 1
+
+
+@pytest.mark.parametrize("damage", [b"nonsense", b"{}", b'{"userId":"","connectedAt":"x"}', b"\xff"])
+async def test_a_value_that_does_not_read_is_nobody(repository, cache, damage):
+    """A foreign value authenticates no one, and raises nothing."""
+    await cache.store.set("socket_auth:s1", damage, px=60_000)
+    assert await repository.get_socket_auth("s1") is None
+    assert await repository.touch("s1") is None
+    assert await repository.remove_socket_auth("s1") is True
+
+
+async def test_a_value_written_by_another_service_is_read(repository, cache):
+    """The documented fields are enough, whatever stands beside them."""
+    theirs = {
+        "userId": "42",
+        "sessionId": "s",
+        "connectedAt": "2026-11-18T11:06:40Z",
+        "lastActivity": "2026-11-18T11:06:40.5Z",
+        "more": 1,
+    }
+    await cache.store.set("socket_auth:s1", json.dumps(theirs).encode(), px=60_000)
+    auth = await repository.get_socket_auth("s1")
+    assert (auth.user_id, auth.session_id) == ("42", "s")
+
+
+async def test_ids_from_outside_cannot_reach_other_keys(repository, cache):
+    """Separators and globs in ids are escaped."""
+    await repository.set_socket_auth("a:*", "u:*")
+    assert await keys(cache) == [
+        "socket_auth:a%3A%2A",
+        "socket_auth_index:sockets",
+        "socket_auth_index:user:u%3A%2A",
+    ]
+    assert list(await repository.get_sockets_by_user("u:*")) == ["a:*"]
+
+
+async def test_empty_ids_and_ages_are_refused(repository, cache):
+    """Nothing is registered for nobody, and no clean-up removes everything by accident."""
+    with pytest.raises(InvalidValue, match="user_id"):
+        await repository.set_socket_auth("s1", "")
+    with pytest.raises(InvalidValue, match="session_id"):
+        await repository.update_socket_session("s1", "")
+    with pytest.raises(ConfigurationError, match="max_age_minutes"):
+        await repository.cleanup_expired_sockets(0)
+    with pytest.raises(ConfigurationError, match="ttl"):
+        SocketAuthRepository(cache, ttl=0)
+
+
+async def test_health_tells_whether_redis_answers(repository):
+    """Up, with a round trip in seconds."""
+    health = await repository.health_check()
+    assert health.up
+    assert health.latency >= 0
+
+
+async def test_while_redis_is_away_nobody_is_authenticated():
+    """Every verb raises; only the health check answers."""
+    async with cachekit.connect("redis://127.0.0.1:1", timeout=1) as cache:
+        repository = SocketAuthRepository(cache)
+        for call in (
+            repository.get_socket_auth("s1"),
+            repository.set_socket_auth("s1", "ana"),
+            repository.get_connected_sockets_count(),
+        ):
+            with pytest.raises(CacheUnavailable):
+                await call
+        assert (await repository.health_check()).up is False
