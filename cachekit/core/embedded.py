@@ -99,6 +99,8 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Ctrl-C at a terminal goes to the whole group; who started the server ends it, last.
+                start_new_session=True,
                 preexec_fn=_die_with_parent(),  # noqa: PLW1509
             )
         try:

@@ -1,0 +1,70 @@
+"""Errors of the gateway.
+
+    ChatbotError
+    ├── AuthError         the token is missing, malformed, expired or not ours
+    ├── SessionError      the session does not exist, or belongs to somebody else
+    ├── InvalidMessage    an event's payload does not fit its schema
+    ├── LimitError        too much is already under way for this socket
+    ├── SettingsError     the environment does not describe a gateway that can start
+    ├── ModelError        the language model could not answer
+    └── ToolError         a tool could not answer
+
+Each carries `code`, a stable word for programs, and a sentence that is safe to show to people. What is
+not safe to show goes into the exception's cause, and from there to the log.
+"""
+
+
+class ChatbotError(Exception):
+    """Base of all errors of this package.
+
+    `code` is stable and machine-readable; the text may be shown to a client.
+    """
+
+    code = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class AuthError(ChatbotError):
+    """The token does not let its bearer in: `token_missing`, `token_invalid` or `token_expired`."""
+
+    code = "token_invalid"
+
+
+class SessionError(ChatbotError):
+    """No such session for this user. Other users' sessions are not told apart from missing ones."""
+
+    code = "session_not_found"
+
+
+class InvalidMessage(ChatbotError):
+    """An event's payload does not fit its schema; the text names the field and what is allowed."""
+
+    code = "invalid_message"
+
+
+class LimitError(ChatbotError):
+    """An answer is already being written for this session."""
+
+    code = "busy"
+
+
+class SettingsError(ChatbotError):
+    """The environment does not describe a gateway that can start; the text names the variable."""
+
+    code = "settings"
+
+
+class ModelError(ChatbotError):
+    """The language model could not answer."""
+
+    code = "model_unavailable"
+
+
+class ToolError(ChatbotError):
+    """A tool could not answer. The text goes to the model and to the page; it names what to change."""
+
+    code = "tool_failed"

@@ -1,0 +1,218 @@
+"""The Socket.IO handlers: who may come in, what they may send, and what they get back."""
+
+import asyncio
+import functools
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import socketio
+
+from cachekit.core.clock import Clock
+from cachekit.errors import CacheKitError
+from cachekit.socket_auth import SocketAuthRepository
+from chatbot.auth import TokenVerifier
+from chatbot.errors import AuthError, ChatbotError, SessionError
+from chatbot.generation import Generations
+from chatbot.messages import SendMessage, StartChat, StopAnswer, parse
+from chatbot.models.protocol import ChatModel
+from chatbot.sessions import SessionMessage, SessionRepository
+
+logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD: Final = 64 * 1024
+"""Bytes of one message from a client; the longest question is far below."""
+TOUCH_INTERVAL: Final = 30.0
+"""Seconds between two notes of one socket's activity in Redis."""
+
+
+@dataclass(slots=True)
+class Connected:
+    """What this instance knows of a socket it holds, so that Redis is not asked for every message."""
+
+    user_id: str
+    touched_at: float
+    session_id: str | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Keeps the socket's requests in the order in which they came: each event is a task of its own."""
+
+
+Handler = Callable[["Gateway", str, Connected, Any], Awaitable[dict[str, Any]]]
+
+
+def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Turn a handler's outcome into the acknowledgement that every request gets, errors included."""
+
+    @functools.wraps(handler)
+    async def respond(gateway: "Gateway", sid: str, payload: object = None, *_: object) -> dict[str, Any]:
+        connected = gateway.connected.get(sid)
+        if connected is None:
+            return _refusal("not_connected", "This socket is not signed in.")
+        try:
+            async with connected.lock:
+                return {"ok": True, **await handler(gateway, sid, connected, payload)}
+        except ChatbotError as error:
+            return _refusal(error.code, str(error))
+        except CacheKitError:
+            logger.exception("%s failed", handler.__name__)
+            return _refusal("unavailable", "The chat's memory is out of reach; try again in a moment.")
+        except Exception:
+            logger.exception("%s failed", handler.__name__)
+            return _refusal("internal", "Something went wrong on our side; try again.")
+
+    return respond
+
+
+class Gateway:
+    """Connects sockets with sessions and answers. Everything shared lies in Redis."""
+
+    def __init__(
+        self,
+        server: socketio.AsyncServer,
+        *,
+        verifier: TokenVerifier,
+        sockets: SocketAuthRepository,
+        sessions: SessionRepository,
+        generations: Generations,
+        model: ChatModel,
+        clock: Clock,
+    ) -> None:
+        self.connected: dict[str, Connected] = {}
+        """The sockets this instance holds."""
+        self._server = server
+        self._verifier = verifier
+        self._sockets = sockets
+        self._sessions = sessions
+        self._generations = generations
+        self._model = model
+        self._clock = clock
+        server.on("connect", self._connect)
+        server.on("disconnect", self._disconnect)
+        server.on("chat:start", functools.partial(Gateway.start_chat, self))
+        server.on("chat:message", functools.partial(Gateway.take_message, self))
+        server.on("chat:stop", functools.partial(Gateway.stop_answer, self))
+
+    async def aclose(self) -> None:
+        """Disconnect the sockets this instance holds, so that none stays registered."""
+        for sid in list(self.connected):
+            await self._server.disconnect(sid)
+            await self._disconnect(sid)
+
+    async def _connect(self, sid: str, _environ: object, auth: object = None) -> None:
+        """Let a socket in, or refuse it with a sentence and `{"code", "message"}`."""
+        try:
+            identity = self._verifier.verify(auth.get("token") if isinstance(auth, dict) else None)
+            await self._sockets.set_socket_auth(sid, identity.user_id)
+        except AuthError as error:
+            raise _refused(error.code, str(error)) from None
+        except CacheKitError:
+            logger.exception("a socket could not be registered")
+            raise _refused("unavailable", "Signing in is not possible right now; try again.") from None
+        except Exception:
+            # Anything that escapes here would be tried again with other arguments by the server.
+            logger.exception("connect failed")
+            raise _refused("internal", "Something went wrong on our side; try again.") from None
+        self.connected[sid] = Connected(identity.user_id, touched_at=self._clock.monotonic())
+        if self._has_left(sid):
+            await self._disconnect(sid)
+            raise _refused("gone", "The client left before it was signed in.")
+
+    def _has_left(self, sid: str) -> bool:
+        """Whether the client went away during its own connect handler, of which no event tells."""
+        return self._server.manager.eio_sid_from_sid(sid, "/") not in self._server.environ
+
+    async def _disconnect(self, sid: str, *_: object) -> None:
+        self.connected.pop(sid, None)
+        try:
+            await self._sockets.remove_socket_auth(sid)
+        except CacheKitError:
+            # It expires by itself; until then it is only counted.
+            logger.exception("a socket could not be removed")
+
+    @acknowledged
+    async def start_chat(self, sid: str, connected: Connected, payload: Any) -> dict[str, Any]:
+        """`chat:start`: bind a new session, or one of the user's own, to the socket."""
+        request = parse(payload or {}, StartChat)
+        history: list[SessionMessage] = []
+        if request.session_id is None:
+            session_id = await self._sessions.begin(connected.user_id)
+        else:
+            session_id = request.session_id
+            history = await self._sessions.history(session_id, connected.user_id)
+        connected.session_id = session_id
+        await self._bind(sid, connected)
+        return {
+            "sessionId": session_id,
+            "model": {"name": self._model.name, "offline": self._model.offline},
+            "history": [_shown(message) for message in history],
+        }
+
+    @acknowledged
+    async def take_message(self, sid: str, connected: Connected, payload: Any) -> dict[str, Any]:
+        """`chat:message`: keep the question and begin to answer it."""
+        request = parse(payload, SendMessage)
+        session_id = _require_bound(connected, request.session_id)
+        self._generations.require_idle(session_id)
+        await self._note_activity(sid, connected)
+        answer_id, new = await self._sessions.add_question(
+            session_id,
+            connected.user_id,
+            message_id=request.message_id,
+            answer_id=secrets.token_urlsafe(12),
+            text=request.text,
+        )
+        if new:
+            emit = functools.partial(self._emit, sid)
+            self._generations.start(answer_id, session_id, connected.user_id, emit)
+        return {"answerId": answer_id}
+
+    @acknowledged
+    async def stop_answer(self, sid: str, connected: Connected, payload: Any) -> dict[str, Any]:  # noqa: ARG002
+        """`chat:stop`: stop an answer of the socket's own session."""
+        request = parse(payload, StopAnswer)
+        session_id = connected.session_id
+        return {"stopped": bool(session_id) and self._generations.stop(request.answer_id, session_id or "")}
+
+    async def _emit(self, sid: str, event: str, payload: dict[str, Any]) -> None:
+        """Send to a socket held here; one that has gone misses it."""
+        if sid in self.connected:
+            # ignore_queue: what this instance writes goes to its own sockets, not through Redis.
+            await self._server.emit(event, payload, to=sid, ignore_queue=True)
+
+    async def _note_activity(self, sid: str, connected: Connected) -> None:
+        now = self._clock.monotonic()
+        if now - connected.touched_at >= TOUCH_INTERVAL:
+            connected.touched_at = now
+            if await self._sockets.touch(sid) is None:
+                await self._bind(sid, connected)
+
+    async def _bind(self, sid: str, connected: Connected) -> None:
+        """Write the socket's session; register the socket anew if Redis has lost it."""
+        assert connected.session_id is not None
+        bound = await self._sockets.update_socket_session(sid, connected.session_id)
+        if bound is None and sid in self.connected:
+            await self._sockets.set_socket_auth(sid, connected.user_id, connected.session_id)
+
+
+def _require_bound(connected: Connected, session_id: str) -> str:
+    if connected.session_id != session_id:
+        raise SessionError("This socket is in another chat; start this one first.")
+    return session_id
+
+
+def _shown(message: SessionMessage) -> dict[str, Any]:
+    """A message as the page gets it: without what only the model reads."""
+    shown: dict[str, Any] = msgspec.to_builtins(message)
+    shown.pop("turns", None)
+    return shown
+
+
+def _refusal(code: str, message: str) -> dict[str, Any]:
+    return {"ok": False, "error": {"code": code, "message": message}}
+
+
+def _refused(code: str, message: str) -> socketio.exceptions.ConnectionRefusedError:
+    return socketio.exceptions.ConnectionRefusedError(message, {"code": code, "message": message})

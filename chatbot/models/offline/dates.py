@@ -1,0 +1,317 @@
+"""Dates as people say them: a light grammar finds the phrases, dateparser turns them into dates.
+
+Numbers are read day first in all three languages, in English too: 5/12 is the fifth of December. Where
+that cannot be (12/25) the month comes first. The answer always writes the date out, so that another
+meaning shows. A date without a year is the next such date; a bare day ("the 14th") is in the month
+spoken of, else the next such day; a weekday is the next one after today, with or without "next".
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Final, Literal
+
+import dateparser
+
+from chatbot.models.offline.quantities import NUMBER, number
+from chatbot.places.place import words
+
+Role = Literal["departure", "return"]
+
+# Folded month and weekday words, each with the language dateparser shall read it in.
+_MONTHS: Final = {
+    **dict.fromkeys(
+        words(
+            """
+            january february march april may june july august september october november december jan feb
+            mar apr jun jul aug sep sept oct nov dec
+            """
+        ),
+        "en",
+    ),
+    **dict.fromkeys(
+        words(
+            """
+            janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro fev
+            abr mai ago set out dez
+            """
+        ),
+        "pt",
+    ),
+    **dict.fromkeys(
+        words(
+            """
+            enero febrero marzo mayo junio julio septiembre setiembre octubre noviembre diciembre ene dic
+            """
+        ),
+        "es",
+    ),
+}
+_WEEKDAYS: Final = {
+    **dict.fromkeys(words("monday tuesday wednesday thursday friday saturday sunday"), "en"),
+    **dict.fromkeys(words("segunda terca quarta quinta sexta sabado domingo"), "pt"),
+    **dict.fromkeys(words("lunes martes miercoles jueves viernes"), "es"),
+}
+_UNITS: Final = {
+    **dict.fromkeys(
+        ("day", "days", "dia", "dias", "night", "nights", "noite", "noites", "noche", "noches"), "days"
+    ),
+    **dict.fromkeys(("week", "weeks", "semana", "semanas"), "weeks"),
+    **dict.fromkeys(("month", "months", "mes", "meses"), "months"),
+}
+
+
+def _any_of(words: dict[str, str]) -> str:
+    return "(?:" + "|".join(sorted(words, key=len, reverse=True)) + ")"
+
+
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|o|ro|er|a)?"
+_MONTH = rf"(?P<month>{_any_of(_MONTHS)})\b\.?"
+_YEAR = r"(?:(?:,|\s+of|\s+de|\s+del)?\s*(?P<year>20\d{2}))?(?!\d)"
+_OF = r"(?:\s+(?:of|de|do|del)\s+|\s+|-|/)?"
+_TILL = r"\s*(?:-|\u2013|to|until|till|and|a|ate|al|hasta|e|y)\s*(?:o\s+|the\s+|dia\s+|el\s+)?"
+_NOT_COUNTED = (
+    r"(?!\s*(?:adult|pe[os]|child|kid|cria|nin|bab|bebe|inf|pass|pasa|trav|ticket|nights|days|dias))"
+)
+_PLACEHOLDER = "\N{BULLET}"
+
+_ISO = re.compile(r"(?<!\d)(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?!\d)")
+_RANGE = re.compile(rf"(?<![\d/.])(?P<first>\d{{1,2}})(?:st|nd|rd|th|o)?{_TILL}{_DAY}{_OF}{_MONTH}{_YEAR}")
+_RANGE_AFTER_MONTH = re.compile(
+    rf"\b{_MONTH}\s+(?P<first>\d{{1,2}})(?:st|nd|rd|th)?{_TILL}(?P<day>\d{{1,2}})(?:st|nd|rd"
+    rf"|th)?(?![\d/]){_YEAR}{_NOT_COUNTED}"
+)
+_DAY_MONTH = re.compile(rf"(?<![\d/.,]){_DAY}{_OF}{_MONTH}{_YEAR}")
+_MONTH_DAY = re.compile(
+    rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d/]){_YEAR}{_NOT_COUNTED}"
+)
+_NUMERIC = re.compile(
+    r"(?<![\d/.,-])(?P<day>\d{1,2})(?:/(?P<month>\d{1,2})(?:/(?P<year>\d{4}|\d{2}))?"
+    r"|[.-](?P<dotted_month>\d{1,2})[.-](?P<dotted_year>\d{4}))(?![\d/])"
+)
+_RELATIVE = re.compile(
+    r"\b(?P<after>(?:the )?day after tomorrow|depois de amanha|pasado manana)\b"
+    r"|\b(?P<word>today|tonight|tomorrow|hoje|amanha|hoy)\b|(?<!la )(?<!de )\b(?P<manana>manana)\b"
+)
+_AHEAD = re.compile(
+    rf"\b(?:in|em|en|dentro de|daqui a|daqui|within)\s+{NUMBER}\s+(?P<unit>{_any_of(_UNITS)})\b"
+    rf"|\b(?P<next>next week|(?:na |a )?proxima semana|(?:na )?semana que vem|(?:la )?semana que viene)\b"
+    rf"|\b(?P<weekend>weekend|fim de semana|fin de semana|finde)\b"
+)
+_WEEKDAY = re.compile(rf"\b(?P<weekday>{_any_of(_WEEKDAYS)})(?:[ -]feira)?\b(?!\s+(?:classe|clase|vez))")
+_BARE_DAY = re.compile(
+    rf"\b(?:the\s+)?(?P<nth>\d{{1,2}})(?:st|nd|rd|th)\b|\b(?:dia"
+    rf"|el)\s+(?:dia\s+)?(?P<day>\d{{1,2}})\b(?![\d:/h]){_NOT_COUNTED}"
+)
+_BARE_MONTH = re.compile(
+    rf"\b(?:in|during|em|en|no mes de|en el mes de)\s+(?P<month>{_any_of(_MONTHS)})\b"
+    r"|\b(?P<next>next month|(?:no )?(?:mes que vem|proximo mes)|(?:el )?(?:mes que viene))\b"
+)
+_STAY = re.compile(
+    rf"\b(?:for|por|durante|stay(?:ing)?(?: for)?|ficar|ficando"
+    rf"|quedarme)\s+{NUMBER}\s+(?P<unit>{_any_of(_UNITS)})\b"
+    rf"|\b{NUMBER.replace('(', '(?P<nights>', 1)}\s+(?:nights?|noites?|noches?)\b"
+)
+_RETURN_CUE = re.compile(
+    r"\b(?:return(?:ing|s)?|back|inbound|volta(?:ndo|r|s)?|volto|retorn\w*|regres\w*|vuelta|vuelvo"
+    r"|volver|volviendo"
+    r")\b|\b(?:until|till|ate|hasta)\s*(?:o|el|the|dia|on)?\s*$"
+)
+_DEPARTURE_CUE = re.compile(
+    r"\b(?:leav(?:e|ing)|depart(?:ing|ure)?|outbound|going|ida|ir|sai(?:r|ndo|da)|part(?:ir|indo|ida)"
+    r"|sal(?:ir|iendo|ida))\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """One date phrase: where it stands in the folded text, and what it says.
+
+    Either `fixed` is known, or `day` is (with `month` or without), to be resolved against a first
+    possible day. `month` alone is too vague to search with. `nights` is a length of stay instead.
+    """
+
+    start: int
+    end: int
+    role: Role | None = None
+    fixed: date | None = None
+    day: int | None = None
+    month: str | None = None
+    year: int | None = None
+    nights: int | None = None
+
+    @property
+    def vague(self) -> bool:
+        """Whether only a month is named."""
+        return self.fixed is None and self.day is None and self.nights is None
+
+    def resolve(self, floor: date, anchor: date | None = None) -> date | None:
+        """The first such day from `floor` on; None where the calendar has none.
+
+        A bare day is looked for in the month of `anchor` first. A date with its year is taken as said,
+        even before `floor`.
+        """
+        if self.fixed is not None or self.day is None:
+            return self.fixed
+        if self.month is None:
+            return _next_day(self.day, max(floor, anchor.replace(day=1)) if anchor else floor)
+        if self.year is not None:
+            return _parse_day(self.day, self.month, self.year)
+        # Nine years cover the longest wait for a 29 February.
+        years = (_parse_day(self.day, self.month, year) for year in range(floor.year, floor.year + 9))
+        return next((found for found in years if found and found >= floor), None)
+
+
+def read_dates(text: str, today: date) -> list[When]:
+    """The date phrases of a folded text in order, each with the role its wording gives it."""
+    found: list[When] = []
+    rest = text
+    for kind in (_iso, _ranges, _stays, _day_and_month, _numeric, _relative, _ahead, _weekdays, _bare):
+        for when in kind(rest, today):
+            found.append(when)
+            rest = rest[: when.start] + _PLACEHOLDER * (when.end - when.start) + rest[when.end :]
+    found.sort(key=lambda when: (when.start, when.role == "return"))
+    return [_with_role(text, found, index) for index in range(len(found))]
+
+
+def blank(text: str, dates: list[When]) -> str:
+    """The text with its date phrases overwritten, so that their numbers are not read as something else."""
+    for when in dates:
+        text = text[: when.start] + _PLACEHOLDER * (when.end - when.start) + text[when.end :]
+    return text
+
+
+def _with_role(text: str, found: list[When], index: int) -> When:
+    when = found[index]
+    if when.role is not None or when.nights is not None:
+        return when
+    before = text[found[index - 1].end if index else 0 : when.start]
+    last = {
+        role: max((match.start() for match in cue.finditer(before)), default=-1)
+        for role, cue in (("return", _RETURN_CUE), ("departure", _DEPARTURE_CUE))
+    }
+    if last["return"] > last["departure"]:
+        return replace(when, role="return")
+    return replace(when, role="departure") if last["departure"] >= 0 else when
+
+
+def _iso(text: str, _: date) -> Iterator[When]:
+    for match in _ISO.finditer(text):
+        yield _numbered(match, int(match["day"]), int(match["month"]), int(match["year"]))
+
+
+def _ranges(text: str, _: date) -> Iterator[When]:
+    for pattern in (_RANGE, _RANGE_AFTER_MONTH):
+        for match in pattern.finditer(text):
+            year = int(match["year"]) if match["year"] else None
+            middle = match.end("first")
+            first, last = int(match["first"]), int(match["day"])
+            yield When(match.start(), middle, "departure", day=first, month=match["month"], year=year)
+            yield When(middle, match.end(), "return", day=last, month=match["month"], year=year)
+        text = pattern.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
+
+
+def _stays(text: str, _: date) -> Iterator[When]:
+    for match in _STAY.finditer(text):
+        count = number(match[1] or match["nights"])
+        unit = _UNITS[match["unit"]] if match["unit"] else "days"
+        yield When(match.start(), match.end(), nights=count * {"days": 1, "weeks": 7, "months": 30}[unit])
+
+
+def _day_and_month(text: str, _: date) -> Iterator[When]:
+    for pattern in (_DAY_MONTH, _MONTH_DAY):
+        for match in pattern.finditer(text):
+            year = int(match["year"]) if match["year"] else None
+            yield When(match.start(), match.end(), day=int(match["day"]), month=match["month"], year=year)
+        text = pattern.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
+
+
+def _numeric(text: str, _: date) -> Iterator[When]:
+    for match in _NUMERIC.finditer(text):
+        day, month = int(match["day"]), int(match["month"] or match["dotted_month"])
+        if month > 12 >= day:  # noqa: PLR2004 - months in a year
+            day, month = month, day
+        year = match["year"] or match["dotted_year"]
+        yield _numbered(match, day, month, (int(year) % 100 + 2000) if year else None)
+
+
+def _numbered(match: re.Match[str], day: int, month: int, year: int | None) -> When:
+    return When(match.start(), match.end(), day=day, month=str(month), year=year)
+
+
+def _relative(text: str, today: date) -> Iterator[When]:
+    for match in _RELATIVE.finditer(text):
+        phrase, language = {
+            "today": ("today", "en"),
+            "tonight": ("today", "en"),
+            "tomorrow": ("tomorrow", "en"),
+            "hoje": ("hoje", "pt"),
+            "amanha": ("amanhã", "pt"),
+            "hoy": ("hoy", "es"),
+        }.get(match["word"] or "", ("mañana", "es"))
+        if match["after"]:
+            phrase, language = "in 2 days", "en"
+        yield When(match.start(), match.end(), fixed=_parse(phrase, language, today))
+
+
+def _ahead(text: str, today: date) -> Iterator[When]:
+    for match in _AHEAD.finditer(text):
+        if match["weekend"]:
+            phrase = "saturday"
+        elif match["next"]:
+            phrase = "in 1 week"
+        else:
+            phrase = f"in {number(match[1])} {_UNITS[match['unit']]}"
+        yield When(match.start(), match.end(), fixed=_parse(phrase, "en", today))
+
+
+def _weekdays(text: str, today: date) -> Iterator[When]:
+    for match in _WEEKDAY.finditer(text):
+        word = match["weekday"]
+        yield When(match.start(), match.end(), fixed=_parse(word, _WEEKDAYS[word], today))
+
+
+def _bare(text: str, _: date) -> Iterator[When]:
+    for match in _BARE_DAY.finditer(text):
+        yield When(match.start(), match.end(), day=int(match["nth"] or match["day"]))
+    text = _BARE_DAY.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
+    for match in _BARE_MONTH.finditer(text):
+        yield When(match.start(), match.end(), month=match["month"] or "")
+
+
+def _next_day(day: int, floor: date) -> date | None:
+    month = floor.replace(day=1)
+    for _ in range(13):
+        try:
+            found = month.replace(day=day)
+        except ValueError:
+            found = None
+        if found and found >= floor:
+            return found
+        month = (month + timedelta(days=31)).replace(day=1)
+    return None
+
+
+@lru_cache(maxsize=2048)
+def _parse_day(day: int, month: str, year: int) -> date | None:
+    # The year is always spelled out: without one, dateparser's own guess depends on the day it runs, and
+    # newer Pythons warn about it.
+    if month.isdigit():
+        text, languages = f"{year:04}-{int(month):02}-{day:02}", ["en"]
+    else:
+        text, languages = f"{day} {month} {year}", [_MONTHS[month]]
+    settings = {"DATE_ORDER": "YMD" if month.isdigit() else "DMY", "STRICT_PARSING": True}
+    found = dateparser.parse(text, languages=languages, settings=settings)
+    return found.date() if found and (found.day, found.year) == (day, year) else None
+
+
+@lru_cache(maxsize=2048)
+def _parse(phrase: str, language: str, today: date) -> date | None:
+    settings = {
+        "RELATIVE_BASE": datetime(today.year, today.month, today.day),  # noqa: DTZ001 - a calendar day has no zone
+        "PREFER_DATES_FROM": "future",
+    }
+    found = dateparser.parse(phrase, languages=[language], settings=settings)
+    return found.date() if found else None

@@ -1,0 +1,86 @@
+/** Joins the connection and the conversation for one signed-in reader. */
+
+import { useCallback, useEffect, useReducer, useRef, useState } from "react";
+import { Connection, openSocket, type ConnectionState, type SessionMemory } from "./connection";
+import { EMPTY, openAnswer, reduce, type Conversation } from "./conversation";
+import { newId } from "./ids";
+import { AUTH_CODES, type ErrorInfo } from "./protocol";
+
+/** How long an answer may stay silent after a reconnect before it counts as lost, in milliseconds. */
+const SILENCE = 20_000;
+
+export interface Chat {
+  conversation: Conversation;
+  connection: ConnectionState;
+  /** Send a question; with the id of one that was not delivered, send that one again. */
+  ask: (text: string, messageId?: string) => void;
+  /** Stop the answer that is being written. What was written stays. */
+  stop: () => void;
+  newChat: () => void;
+  reconnect: () => void;
+}
+
+/** `onSignedOut` hears why the gateway does not take the token (any more). */
+export function useChat(token: string, session: SessionMemory, onSignedOut: (error: ErrorInfo) => void): Chat {
+  const [conversation, dispatch] = useReducer(reduce, EMPTY);
+  const [state, setState] = useState<ConnectionState>({ kind: "connecting" });
+  const connection = useRef<Connection | null>(null);
+
+  useEffect(() => {
+    const opened = new Connection(openSocket(token), session, {
+      onState: (next) => {
+        setState(next);
+        if (next.kind === "refused" && AUTH_CODES.has(next.error.code)) onSignedOut(next.error);
+      },
+      onStarted: (started) => dispatch({ type: "started", now: Date.now(), ...started }),
+      onEvent: (event) => dispatch({ type: "event", event, now: Date.now() }),
+    });
+    connection.current = opened;
+    opened.open();
+    return () => opened.close();
+  }, [token, session, onSignedOut]);
+
+  const writing = openAnswer(conversation);
+  const online = state.kind === "online";
+
+  // Stopping can be wished for before the answer has an id; it is sent as soon as there is one.
+  const stopId = writing?.stopping === true ? writing.answerId : null;
+  useEffect(() => {
+    if (stopId === null) return;
+    void connection.current?.stop(stopId).then((outcome) => {
+      if (!outcome.ok) dispatch({ type: "stop-failed" });
+    });
+  }, [stopId]);
+
+  useEffect(() => {
+    if (conversation.stale && online) void connection.current?.refresh();
+  }, [conversation.stale, online]);
+
+  const doubtful = online && writing !== null && writing.seq === null;
+  useEffect(() => {
+    if (!doubtful) return;
+    const timer = setTimeout(() => dispatch({ type: "interrupted" }), SILENCE);
+    return () => clearTimeout(timer);
+  }, [doubtful]);
+
+  const ask = useCallback((text: string, messageId: string = newId()) => {
+    dispatch({ type: "asked", messageId, text });
+    void connection.current?.ask(messageId, text).then((outcome) => {
+      if (outcome.ok) dispatch({ type: "accepted", messageId, answerId: outcome.value.answerId });
+      else dispatch({ type: "rejected", messageId, error: outcome.error });
+    });
+  }, []);
+
+  const stop = useCallback(() => dispatch({ type: "stopping" }), []);
+
+  const answerId = writing?.answerId ?? null;
+  const newChat = useCallback(() => {
+    if (answerId !== null) void connection.current?.stop(answerId);
+    dispatch({ type: "cleared" });
+    void connection.current?.renew();
+  }, [answerId]);
+
+  const reconnect = useCallback(() => connection.current?.retry(), []);
+
+  return { conversation, connection: state, ask, stop, newChat, reconnect };
+}
