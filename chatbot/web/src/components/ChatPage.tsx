@@ -118,7 +118,7 @@ export function ChatPage({ token, session, onSignedOut }: Props) {
           onStop={stopHere}
         />
         <p className="model-note" data-testid="model-note" data-offline={model?.offline}>
-          {model !== null && (model.offline ? messages.model.offlineNote : messages.model.answering(model.name))}
+          {model !== null && (model.offline ? messages.model.offline : messages.model.answering(model.name))}
         </p>
       </footer>
     </div>

@@ -92,7 +92,7 @@ export function LoginCard({ reason, onToken }: Props) {
             <button type="submit" className="button-main" data-testid="login-submit" disabled={working}>
               {working ? words.working : config.demo ? words.start : words.enter}
             </button>
-            {config.model.offline && <p className="rule">{messages.model.offlineNote}</p>}
+            {config.model.offline && <p className="rule">{messages.model.offline}</p>}
           </form>
         )}
       </div>

@@ -21,8 +21,7 @@ export const en: Messages = {
     tryNow: "Try now",
   },
   model: {
-    offline: "Offline demo",
-    offlineNote: "Offline demo: fixed rules answer here, not Claude, and the flights come from a simulation.",
+    offline: "Offline demo: fixed rules answer here, not Claude.",
     answering: (name) => `Answered by ${name}`,
   },
   chat: {

@@ -21,8 +21,7 @@ export const es: Messages = {
     tryNow: "Probar ahora",
   },
   model: {
-    offline: "Demostración sin conexión",
-    offlineNote: "Demostración sin conexión: responden reglas fijas, no Claude, y los vuelos salen de una simulación.",
+    offline: "Demostración sin conexión: responden reglas fijas, no Claude.",
     answering: (name) => `Responde ${name}`,
   },
   chat: {

@@ -22,7 +22,6 @@ export interface Messages {
   };
   model: {
     offline: string;
-    offlineNote: string;
     answering: (name: string) => string;
   };
   chat: {

@@ -21,8 +21,7 @@ export const pt: Messages = {
     tryNow: "Tentar agora",
   },
   model: {
-    offline: "Demonstração offline",
-    offlineNote: "Demonstração offline: quem responde são regras fixas, não o Claude, e os voos vêm de uma simulação.",
+    offline: "Demonstração offline: quem responde são regras fixas, não o Claude.",
     answering: (name) => `Respondido por ${name}`,
   },
   chat: {
