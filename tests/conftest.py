@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from support.machine import missing
 
 import cachekit
 from cachekit.core.embedded import EmbeddedServer, find_server
-from support.machine import missing
 
 
 @dataclass

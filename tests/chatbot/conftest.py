@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from support.rig import NOON, SECRET, TODAY, Rig
 
 import cachekit
 from cachekit.amadeus.sandbox import SandboxServer
 from chatbot.app import serve
 from chatbot.places import PlaceDirectory
 from chatbot.settings import Settings
-from support.rig import NOON, SECRET, TODAY, Rig
 
 
 @pytest.fixture(scope="session")

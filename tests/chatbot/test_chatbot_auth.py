@@ -6,10 +6,10 @@ import time
 
 import jwt
 import pytest
+from support.rig import SECRET, token
 
 from chatbot.auth import MAX_TOKEN_BYTES, TokenIssuer, TokenVerifier
 from chatbot.errors import AuthError, SettingsError
-from support.rig import SECRET, token
 
 VERIFIER = TokenVerifier(SECRET)
 

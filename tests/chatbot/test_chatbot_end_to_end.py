@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 import socketio
-
 from support.machine import missing
 from support.rig import QUESTION, chatting, token
 

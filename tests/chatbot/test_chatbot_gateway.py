@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-import os
 import signal
+import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
+import socketio
+from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
 from cachekit.core.embedded import EmbeddedServer
+from cachekit.socket_auth import SocketAuthRepository
 from chatbot.app import serve
 from chatbot.gateway import MAX_PAYLOAD
 from chatbot.settings import Settings
-from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
 
 def settings(redis_url, **changes):
@@ -139,8 +142,6 @@ async def test_an_api_that_is_away_is_said_plainly(redis_url, places):
 
 async def test_a_socket_that_leaves_during_its_handshake_leaves_no_key(redis_url, places, rig, monkeypatch):
     """The client is gone before it is registered: nothing stays behind."""
-    from cachekit.socket_auth import SocketAuthRepository
-
     registering, gone = asyncio.Event(), asyncio.Event()
     register = SocketAuthRepository.set_socket_auth
 
@@ -229,8 +230,6 @@ async def test_a_restarted_redis_is_survived(places, free_port, caplog):
 
 async def test_while_redis_is_away_nobody_gets_in(places, caplog):
     """Authentication fails closed, with a code the page understands."""
-    import socketio
-
     caplog.set_level(logging.CRITICAL)
     async with serve(settings("redis://127.0.0.1:1"), today=lambda: TODAY, places=places) as url:
         refusals = []
@@ -294,8 +293,6 @@ async def test_without_the_demo_there_is_no_login(redis_url, places):
 
 async def test_the_demo_process_starts_and_stops_cleanly(root, redis_server):
     """What `make run` starts: it tells where it is, and after Ctrl-C nothing is left running."""
-    import sys
-
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "chatbot", "demo", "--port", "0", "--latency-ms", "0"),
         cwd=root,
@@ -320,6 +317,6 @@ async def test_the_demo_process_starts_and_stops_cleanly(root, redis_server):
         rest, complaints = await process.communicate()
         assert process.returncode == 0, complaints.decode()
         assert b"nothing is left running" in rest
-        assert not os.path.exists(socket)
+        assert not Path(socket).exists()  # noqa: ASYNC240 - at once
         with pytest.raises(aiohttp.ClientConnectionError):
             await http.get(f"{sandbox}/sandbox/stats")

@@ -14,7 +14,7 @@ def sessions(cache):
     return SessionRepository(cache.store, cache.clock)
 
 
-async def ask(sessions, session_id, text="hi", message_id="m1", answer_id="a1", user="ana"):
+async def ask(sessions, session_id, *, text="hi", message_id="m1", answer_id="a1", user="ana"):
     return await sessions.add_question(
         session_id, user, message_id=message_id, answer_id=answer_id, text=text
     )

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Final
 
 from cachekit.amadeus.params import FlightSearch, TravelClass
-from cachekit.amadeus.sandbox.airports import locate
+from cachekit.amadeus.sandbox.airports import Airport, locate
 from cachekit.amadeus.sandbox.brands import CABIN_FACTORS, Brand, available_brands, cabin_on
 from cachekit.amadeus.sandbox.carriers import CARRIERS, sell_together
 from cachekit.amadeus.sandbox.money import convert
@@ -21,6 +21,9 @@ LAST_CALL: Final = timedelta(hours=1)
 """Flights that leave sooner than this are no longer sold."""
 SHORTEST_STAY: Final = timedelta(hours=3)
 """Between landing and the flight back."""
+LONGEST_SHARE: Final = 1.8
+LONGEST_EXTRA: Final = timedelta(hours=6)
+"""A journey is for sale if it takes at most this share of the fastest one, or this much longer."""
 ROUND_TRIP_FACTOR: Final = 0.88
 """What each direction of a round trip costs over the same flight one way."""
 CHOICES_PER_AIRLINE: Final = 10
@@ -126,17 +129,30 @@ def _choices(request: FlightSearch, seed: int, now: datetime, *, back: bool) -> 
     if back:
         origins, destinations, day = destinations, origins, request.return_date or day
     wanted = request.travel_class or TravelClass.ECONOMY
-    for origin, destination in product(origins, destinations):
-        for journey in journeys(origin, destination, day):
-            if journey.flights[0].departs_utc < now + LAST_CALL or not _is_wanted(journey, request):
-                continue
-            cabins = tuple(cabin_on(flight, wanted) for flight in journey.flights)
-            if not _mostly_in(journey, cabins, wanted):
-                continue
-            priced = quote(seed, journey, now)
-            if priced.seats < request.adults + request.children:
-                continue
-            yield _choice(journey, cabins, priced)
+    for journey in _bearable(origins, destinations, day):
+        if journey.flights[0].departs_utc < now + LAST_CALL or not _is_wanted(journey, request):
+            continue
+        cabins = tuple(cabin_on(flight, wanted) for flight in journey.flights)
+        if not _mostly_in(journey, cabins, wanted):
+            continue
+        priced = quote(seed, journey, now)
+        if priced.seats < request.adults + request.children:
+            continue
+        yield _choice(journey, cabins, priced)
+
+
+def _bearable(origins: Sequence[Airport], destinations: Sequence[Airport], day: date) -> list[Journey]:
+    """The day's journeys between any two of the airports, without those far slower than the fastest."""
+    found = [
+        journey
+        for origin, destination in product(origins, destinations)
+        for journey in journeys(origin, destination, day)
+    ]
+    if not found:
+        return []
+    fastest = min(journey.duration for journey in found)
+    slowest = max(fastest * LONGEST_SHARE, fastest + LONGEST_EXTRA)
+    return [journey for journey in found if journey.duration <= slowest]
 
 
 def _is_wanted(journey: Journey, request: FlightSearch) -> bool:

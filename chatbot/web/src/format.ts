@@ -87,8 +87,15 @@ export function carriers({ segments }: Itinerary): { code: string; name: string 
 }
 
 /** `ECONOMY LIGHT` → `Economy light`: fare brands come in capitals, which shout. */
-export function fareBrand(brand: string): string {
+function fareBrand(brand: string): string {
   return brand === brand.toUpperCase() ? brand.charAt(0) + brand.slice(1).toLowerCase() : brand;
+}
+
+/** The cabin and the brand of a fare; a brand that already names the cabin stands alone. */
+export function fare(cabin: string, brand: string | null): string {
+  if (brand === null) return cabin;
+  const name = fareBrand(brand);
+  return name.toLowerCase().startsWith(cabin.toLowerCase()) ? name : `${cabin} · ${name}`;
 }
 
 function utcDay(local: string): number | null {

@@ -6,7 +6,7 @@ import {
   dayMark,
   dayShift,
   duration,
-  fareBrand,
+  fare,
   layovers,
   money,
   shortDay,
@@ -86,6 +86,8 @@ test("each carrier is named once, by its code where it has no name", () => {
 });
 
 test("fare brands do not shout", () => {
-  expect(fareBrand("ECONOMY LIGHT")).toBe("Economy light");
-  expect(fareBrand("eLight")).toBe("eLight");
+  expect(fare("Economy", "LIGHT")).toBe("Economy · Light");
+  expect(fare("Economy", "eLight")).toBe("Economy · eLight");
+  expect(fare("Economy", "ECONOMY LIGHT")).toBe("Economy light");
+  expect(fare("Business", null)).toBe("Business");
 });

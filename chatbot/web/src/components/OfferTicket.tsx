@@ -1,4 +1,4 @@
-import { fareBrand, money } from "../format";
+import { fare, money } from "../format";
 import { useLanguage } from "../i18n/language";
 import type { OfferCard } from "../protocol";
 import { ItineraryStrip } from "./ItineraryStrip";
@@ -23,8 +23,7 @@ export function OfferTicket({ offer, travelers }: { offer: OfferCard; travelers:
         {travelers > 1 && <p className="price-for">{words.travelers(travelers)}</p>}
         <ul className="terms">
           <li>
-            {words.cabins[offer.cabin] ?? offer.cabin}
-            {offer.fareBrand !== null && ` · ${fareBrand(offer.fareBrand)}`}
+            {fare(words.cabins[offer.cabin] ?? offer.cabin, offer.fareBrand)}
           </li>
           {offer.checkedBags !== null && (
             <li>{/^0\b/.test(offer.checkedBags) ? words.noBags : words.bags(offer.checkedBags)}</li>
