@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 
-import socketio
 from aiohttp import web
 
 import cachekit
@@ -14,7 +13,7 @@ from cachekit.amadeus import AmadeusCacheRepository, AmadeusClient
 from cachekit.socket_auth import SocketAuthRepository
 from chatbot.assistant import Assistant, system_prompt
 from chatbot.auth import TokenIssuer, TokenVerifier
-from chatbot.gateway import MAX_PAYLOAD, Gateway
+from chatbot.gateway import Gateway
 from chatbot.generation import Generations
 from chatbot.health import health_routes
 from chatbot.models.offline import OfflineModel
@@ -67,13 +66,8 @@ async def gateway_app(
         sockets = SocketAuthRepository(cache)
         generations = Generations(assistant, sessions)
 
-        server = socketio.AsyncServer(
-            async_mode="aiohttp",
-            max_http_buffer_size=MAX_PAYLOAD,
-            cors_allowed_origins=list(settings.origins) or None,
-        )
         gateway = Gateway(
-            server,
+            origins=settings.origins,
             verifier=TokenVerifier(
                 settings.jwt_secret, audience=settings.jwt_audience, issuer=settings.jwt_issuer
             ),
@@ -87,7 +81,7 @@ async def gateway_app(
         application = web.Application()
         application.add_routes(health_routes(sockets))
         application.add_routes(page_routes(model, issuer))
-        server.attach(application)
+        gateway.attach(application)
 
         async def leave(_application: web.Application) -> None:
             # What is being written is kept and its end announced, then the sockets go, then Redis.

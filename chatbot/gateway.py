@@ -4,12 +4,13 @@ import asyncio
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 import socketio
+from aiohttp import web
 
 from cachekit.core.clock import Clock
 from cachekit.errors import CacheKitError
@@ -67,12 +68,15 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
 
 
 class Gateway:
-    """Connects sockets with sessions and answers. Everything shared lies in Redis."""
+    """Connects sockets with sessions and answers. Everything shared lies in Redis.
+
+    `origins` are those whose pages may connect; by default only the gateway's own.
+    """
 
     def __init__(
         self,
-        server: socketio.AsyncServer,
         *,
+        origins: Sequence[str],
         verifier: TokenVerifier,
         sockets: SocketAuthRepository,
         sessions: SessionRepository,
@@ -82,7 +86,11 @@ class Gateway:
     ) -> None:
         self.connected: dict[str, Connected] = {}
         """The sockets this instance holds."""
-        self._server = server
+        self._server = server = socketio.AsyncServer(
+            async_mode="aiohttp",
+            max_http_buffer_size=MAX_PAYLOAD,
+            cors_allowed_origins=list(origins) or None,
+        )
         self._verifier = verifier
         self._sockets = sockets
         self._sessions = sessions
@@ -94,6 +102,10 @@ class Gateway:
         server.on("chat:start", functools.partial(Gateway.start_chat, self))
         server.on("chat:message", functools.partial(Gateway.take_message, self))
         server.on("chat:stop", functools.partial(Gateway.stop_answer, self))
+
+    def attach(self, application: web.Application) -> None:
+        """Serve Socket.IO at its default path, `/socket.io`, of `application`."""
+        self._server.attach(application)
 
     async def aclose(self) -> None:
         """Disconnect the sockets this instance holds, so that none stays registered."""
