@@ -140,6 +140,8 @@ class EmbeddedServer:
             while self._process.poll() is None and time.monotonic() < deadline:
                 try:
                     client.ping()
+                except redis.exceptions.AuthenticationError:
+                    return  # It was told to ask for a password, and does.
                 except redis.exceptions.RedisError:
                     time.sleep(0.01)
                 else:

@@ -58,3 +58,15 @@ MORE_NAMES: Final = {
     "Ilha de Páscoa": "IPC",
 }
 """Names in everyday use that neither data set records for the place."""
+
+NICKNAMES: Final = {
+    "SP": "SAO",
+    "RJ": "RIO",
+    "BH": "BHZ",
+    "Floripa": "FLN",
+    "NY": "NYC",
+    "SF": "SFO",
+    "CDMX": "MEX",
+    "BsAs": "BUE",
+}
+"""What people write for a city in a hurry; the city goes on being shown by its name."""

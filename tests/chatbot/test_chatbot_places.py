@@ -156,3 +156,20 @@ def test_names_are_compared_without_case_accents_and_punctuation() -> None:
     """All spellings of a name have one key."""
     assert fold("SÃO Łódź Ørsta") == "sao lodz orsta"
     assert name_key("St.-Denis ") == name_key("st denis")
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("quero ir de sp pra lisboa", ["SAO", "LIS"]),
+        ("de SP pro RJ amanhã", ["SAO", "RIO"]),
+        ("from NY to SF", ["NYC", "SFO"]),
+        ("de cdmx a bsas", ["MEX", "BUE"]),
+        ("voo para floripa", ["FLN"]),
+    ],
+)
+def test_nicknames_are_understood(places: PlaceDirectory, text: str, codes: list[str]) -> None:
+    """What people write in a hurry means the city, shown by its own name."""
+    found = [mention.places[0] for mention in places.mentions(text)]
+    assert [place.code for place in found] == codes
+    assert all(len(place.name) > 3 for place in found)

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 import redis
+from support.machine import missing
 
 import cachekit
 from cachekit import CacheUnavailable, ConfigurationError, Policy
@@ -186,3 +188,49 @@ async def test_an_error_tells_no_address_and_no_password():
         with pytest.raises(CacheUnavailable) as caught:
             await cache.store.ping()
     assert str(caught.value) == "Redis could not serve PING: ConnectionError"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for localhost that signs itself, made by the machine's openssl."""
+    if shutil.which("openssl") is None:
+        missing("openssl")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+            ),
+            *("-keyout", str(key), "-out", str(cert), "-days", "1", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return key, cert
+
+
+async def test_a_server_over_tls_with_a_password(certificate, free_port, redis_server):
+    """rediss:// checks the certificate and signs in; a wrong password is an outage without details."""
+    key, cert = certificate
+    arguments = ("--tls-port", str(free_port), "--tls-cert-file", str(cert), "--tls-key-file", str(key))
+    arguments += ("--tls-auth-clients", "no", "--requirepass", "hunter2")
+    with EmbeddedServer(arguments=arguments):
+        where = f"localhost:{free_port}?ssl_ca_certs={cert}"
+        async with cachekit.connect(f"rediss://:hunter2@{where}") as cache:
+            ns = cache.namespace("shop")
+            await ns.set(ns.key("a"), 1)
+            assert await ns.get(ns.key("a")) == 1
+        async with cachekit.connect(f"rediss://:wrong@{where}") as cache:
+            with pytest.raises(CacheUnavailable) as caught:
+                await cache.store.ping()
+            assert "wrong" not in str(caught.value)
+        async with cachekit.connect(f"rediss://:hunter2@localhost:{free_port}") as cache:
+            assert not (await cache.health()).up, "an unknown certificate is not trusted"

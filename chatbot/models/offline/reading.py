@@ -127,6 +127,10 @@ _SMALL_WORDS: Final = frozenset(
 )
 
 
+_SHORTEST_NAME: Final = 3
+"""Letters below which what was said is a nickname and not a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceSaid:
     """A place in a message and the part it plays there."""
@@ -136,8 +140,11 @@ class PlaceSaid:
 
     @property
     def place(self) -> Place:
-        """Its best reading, under the name the user gave it."""
-        return replace(self.mention.places[0], name=_shown(self.mention.text))
+        """Its best reading, under the name the user gave it; a nickname like "sp" is spelt out."""
+        place, said = self.mention.places[0], self.mention.text
+        if len(said) < _SHORTEST_NAME and said.upper() != place.code:
+            return place
+        return replace(place, name=_shown(said))
 
 
 @dataclass(frozen=True, slots=True)
