@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Literal
 
 import msgspec
 
 from cachekit.errors import CacheKitError
-from chatbot.assistant import Assistant, Transcript
+from chatbot.assistant import Assistant, Ending, Transcript
 from chatbot.errors import ChatbotError, LimitError, ToolError
 from chatbot.messages import Delta, Done, ErrorInfo, Offers, Outgoing, ToolProgress
 from chatbot.models.protocol import ToolUse
@@ -114,7 +114,30 @@ class Generation:
         self.session_id = session_id
         self.user_id = user_id
         self.task: asyncio.Task[None]
-        self.stopped = False
+        self._stopped = False
+        self._answering: asyncio.Task[Ending] | None = None
+
+    def stop(self) -> bool:
+        """Stop the model and its tools, not what comes after them; whether there was anything to stop."""
+        if self._stopped or (self._answering is not None and self._answering.done()):
+            return False
+        self._stopped = True
+        if self._answering is not None:
+            self._answering.cancel()
+        return True
+
+    async def run(self, answer: Coroutine[Any, Any, Ending]) -> Ending | Literal["stopped"]:
+        """How `answer` ends, or "stopped", at whatever moment the stop came."""
+        self._answering = asyncio.create_task(answer, name=f"assistant {self.answer_id}")
+        if self._stopped:
+            self._answering.cancel()
+        try:
+            return await self._answering
+        except asyncio.CancelledError:
+            if not self._stopped:
+                self._answering.cancel()
+                raise
+            return "stopped"
 
 
 class Generations:
@@ -145,20 +168,14 @@ class Generations:
     def stop(self, answer_id: str, session_id: str) -> bool:
         """Stop an answer of this session; what was written stays. Whether it was still being written."""
         generation = self._by_session.get(session_id)
-        if generation is None or generation.answer_id != answer_id or generation.stopped:
-            return False
-        generation.stopped = True
-        generation.task.cancel()
-        return True
+        return generation is not None and generation.answer_id == answer_id and generation.stop()
 
     async def aclose(self) -> None:
         """Stop all answers, and wait until what was written is kept."""
-        tasks = []
-        for generation in self._by_session.values():
-            generation.stopped = True
-            generation.task.cancel()
-            tasks.append(generation.task)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        generations = list(self._by_session.values())
+        for generation in generations:
+            generation.stop()
+        await asyncio.gather(*(generation.task for generation in generations), return_exceptions=True)
 
     async def _write(self, generation: Generation, emit: Emit) -> None:
         transcript = Transcript()
@@ -176,14 +193,8 @@ class Generations:
     async def _ending(self, generation: Generation, transcript: Transcript, outbox: Outbox) -> dict[str, Any]:
         try:
             history = await self._sessions.history(generation.session_id, generation.user_id)
-            return {"stop_reason": await self._assistant.answer(history, transcript, outbox)}
-        except asyncio.CancelledError:
-            if not generation.stopped:
-                raise
-            task = asyncio.current_task()
-            assert task is not None
-            task.uncancel()
-            return {"stop_reason": "stopped"}
+            answer = self._assistant.answer(history, transcript, outbox)
+            return {"stop_reason": await generation.run(answer)}
         except ChatbotError as error:
             logger.warning("answer %s failed: %s", generation.answer_id, error.code, exc_info=error.__cause__)
             return _failure(error.code, str(error))

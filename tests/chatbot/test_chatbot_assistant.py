@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from support.models import ScriptedModel
 
 from chatbot.assistant import MAX_EXCHANGES, MAX_ROUNDS, Assistant, Transcript, conversation, system_prompt
 from chatbot.errors import ModelError, ToolError
@@ -17,26 +18,6 @@ from chatbot.models.protocol import (
 )
 from chatbot.sessions import SessionMessage
 from chatbot.tools import ToolRegistry, ToolReply
-
-
-class ScriptedModel:
-    """Plays one list of events a turn; an exception among them is raised, an Event is waited for."""
-
-    name, offline = "scripted", True
-
-    def __init__(self, *turns):
-        self.turns = list(turns)
-        self.requests = []
-
-    async def stream(self, request):
-        self.requests.append(request)
-        for event in self.turns.pop(0):
-            if isinstance(event, Exception):
-                raise event
-            if isinstance(event, asyncio.Event):
-                await event.wait()
-            else:
-                yield event
 
 
 class Echo:

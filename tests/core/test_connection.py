@@ -128,6 +128,22 @@ async def test_more_callers_than_connections_wait_their_turn(redis_url):
         assert sum(client["name"] == "few" for client in clients) <= 4
 
 
+async def test_a_cancelled_command_does_not_poison_its_connection(redis_url):
+    """Callers leave in the middle of their commands; those who come after get their own replies."""
+    async with cachekit.connect(redis_url, max_connections=2) as cache:
+        for number in range(50):
+            await cache.store.set(f"k{number}", str(number).encode(), px=60_000)
+        for turns in range(12):
+            tasks = [asyncio.create_task(cache.store.get(f"k{number}")) for number in range(50)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in tasks[::3]:
+                task.cancel()
+            replies = await asyncio.gather(*tasks, return_exceptions=True)
+            for number, reply in enumerate(replies):
+                assert isinstance(reply, asyncio.CancelledError) or reply == str(number).encode()
+
+
 async def load():
     return "loaded"
 
