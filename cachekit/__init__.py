@@ -23,6 +23,8 @@ from cachekit.errors import (
     ConfigurationError,
     InvalidKey,
     InvalidValue,
+    LoadCancelled,
+    LoadCycle,
 )
 
 __all__ = [
@@ -35,7 +37,9 @@ __all__ = [
     "Health",
     "InvalidKey",
     "InvalidValue",
+    "LoadCancelled",
     "LoadContext",
+    "LoadCycle",
     "Namespace",
     "Policy",
     "Stats",

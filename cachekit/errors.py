@@ -5,7 +5,9 @@
     ├── InvalidKey            a key or params without canonical form, or not ours; also a ValueError
     ├── InvalidValue          a value JSON cannot hold exactly, or too large; also a TypeError
     ├── CacheUnavailable      Redis did not answer, refused, or cannot be written to
-    ├── CacheClosed           the cache was closed, or is not open yet
+    ├── CacheClosed           the cache was closed; also a RuntimeError
+    ├── LoadCycle             a factory asked for the key it is loading; also a RuntimeError
+    ├── LoadCancelled         a factory cancelled itself
     └── AmadeusError          the flight API said no, or nothing (see cachekit.amadeus.errors)
 
 Errors carry data (`key`, …) beside their text, and never a cached value, a password or a token.
@@ -19,6 +21,8 @@ __all__ = [
     "ConfigurationError",
     "InvalidKey",
     "InvalidValue",
+    "LoadCancelled",
+    "LoadCycle",
 ]
 
 
@@ -39,7 +43,15 @@ class InvalidValue(CacheKitError, TypeError):
 
 
 class CacheClosed(CacheKitError, RuntimeError):
-    """The cache was closed, or is not open yet."""
+    """The cache was closed, maybe while the caller waited."""
+
+
+class LoadCycle(CacheKitError, RuntimeError):
+    """A factory asked, at whatever depth, for the very key it is loading, and would have waited for ever."""
+
+
+class LoadCancelled(CacheKitError):
+    """A factory raised CancelledError though nobody had cancelled it; its callers are not cancelled."""
 
 
 class CacheUnavailable(CacheKitError):

@@ -20,7 +20,7 @@ CORE_ARROWS = {
     "entry": set(),
     "events": set(),
     "stats": {"events"},
-    "singleflight": set(),
+    "singleflight": {"errors"},
     "scripts": set(),
     "embedded": {"errors"},
     "connection": {"embedded", "errors"},

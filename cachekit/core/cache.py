@@ -9,7 +9,7 @@ from cachekit.core.codec import Codec
 from cachekit.core.context import Factory
 from cachekit.core.entry import Entry
 from cachekit.core.events import Observer, Observers
-from cachekit.core.fill import Fill
+from cachekit.core.fill import Demand, Fill
 from cachekit.core.keys import NO_PARAMS, KeySpace, Pattern
 from cachekit.core.policy import Policy
 from cachekit.core.stats import Stats, StatsObserver
@@ -146,15 +146,16 @@ class Namespace:
 
         Raises:
             InvalidKey, InvalidValue, ConfigurationError: as `set`.
+            LoadCycle: the factory asks for the key it is loading.
             CacheUnavailable: Redis is away and the policy's outage is "raise".
         """
-        return await self._fill.read_or_load(self._require(key), factory, self._policy_for(ttl), _tags(tags))
+        return await self._fill.read_or_load(self._demand(key, factory, ttl, tags))
 
     async def refresh(
         self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
     ) -> Entry:
         """Load `key` anew whatever lies under it; joins a load that is already under way."""
-        return await self._fill.load(self._require(key), factory, self._policy_for(ttl), _tags(tags))
+        return await self._fill.load(self._demand(key, factory, ttl, tags))
 
     async def delete(self, key: str) -> bool:
         """Remove `key`, stale value included; whether it was there.
@@ -162,8 +163,7 @@ class Namespace:
         A load of this process that is under way will not bring it back: its callers get their value, but
         it is not kept. Raises CacheUnavailable if Redis is away.
         """
-        await self._fill.revoke(self._require(key))
-        return await self._store.unlink(key) > 0
+        return await self._fill.remove(self._require(key))
 
     async def invalidate(self, *, pattern: str) -> None:
         """Remove every key that matches `pattern`, e.g. `flights:search:*`; see `cachekit.core.keys.Pattern`.
@@ -190,6 +190,9 @@ class Namespace:
         if self._closed:
             raise CacheClosed(f"namespace {self.name!r} is closed")
         return self._space.require(key)
+
+    def _demand(self, key: str, factory: Factory, ttl: float | None, tags: Iterable[str]) -> Demand:
+        return Demand(self._require(key), factory, self._policy_for(ttl), _tags(tags))
 
     def _policy_for(self, ttl: float | None) -> Policy:
         return self.policy if ttl is None else self.policy.replace(ttl=ttl)

@@ -90,8 +90,14 @@ class Codec:
         return msgspec.Raw(data)
 
     def load(self, record: Record) -> Any:
-        """A fresh copy of the record's value, which the caller may change."""
-        return self._read_data(record.data)
+        """A fresh copy of the record's value, which the caller may change.
+
+        Raises Corrupt if its data is no JSON, which only reading it can tell.
+        """
+        try:
+            return self._read_data(record.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise Corrupt from error
 
     def encode(self, record: Record, policy: Policy) -> bytes:
         """The bytes to store under the record's key."""
@@ -107,7 +113,7 @@ class Codec:
 
         Raises:
             Corrupt: it does not parse, is of another version, echoes another key, or is larger than
-                `max_bytes` once decompressed.
+                `max_bytes` once decompressed. Whether its `data` parses, `load` tells.
         """
         record = self._decode(stored, max_bytes)
         if record.v != VERSION or (record.key is not None and record.key != key):
@@ -121,7 +127,7 @@ class Codec:
             if header is None:
                 return self._read_record(stored)
             return self._decompress(header, stored[end + 1 :], max_bytes)
-        except (msgspec.MsgspecError, zstandard.ZstdError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, zstandard.ZstdError, UnicodeDecodeError, RecursionError) as error:
             raise Corrupt from error
 
     def _header(self, line: bytes) -> _Header | None:

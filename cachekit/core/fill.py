@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from cachekit.core.clock import Clock
@@ -11,12 +12,34 @@ from cachekit.core.codec import Codec, Corrupt, Record
 from cachekit.core.context import Factory, LoadContext, call
 from cachekit.core.entry import Entry, Source, State
 from cachekit.core.events import Coalesced, CorruptValue, Hit, Loaded, Miss, Observer, Outage, Unpublished
-from cachekit.core.policy import Policy
+from cachekit.core.policy import LEAST_TTL, Policy
 from cachekit.core.singleflight import Flight, SingleFlight
 from cachekit.core.store import Store
 from cachekit.errors import CacheUnavailable
 
 _MAX_REMEMBERED_FAILURES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A value that is wanted: under which key, from where if it is not there, and how it is then kept."""
+
+    key: str
+    factory: Factory
+    policy: Policy
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record and its decoded value, which belongs to whoever looked."""
+
+    record: Record
+    value: Any
+
+
+Landing = tuple[Record, Source]
+"""What a flight brings home; each of its callers decodes a copy of his own."""
 
 
 class Fill:
@@ -35,7 +58,7 @@ class Fill:
         self._policy = policy
         self._clock = clock
         self._observer = observer
-        self._flights: SingleFlight[tuple[Record, Source]] = SingleFlight()
+        self._flights: SingleFlight[Landing] = SingleFlight()
         self._refreshes: set[asyncio.Task[None]] = set()
         self._retry_at: dict[str, float] = {}
         self._random = random.Random()  # noqa: S311 - spreads expiry; not a secret
@@ -45,11 +68,11 @@ class Fill:
 
         Raises CacheUnavailable if the policy says so; else an outage is a miss.
         """
-        record, _ = await self._read(key)
-        return None if record is None else self._hit(key, record)
+        found, _ = await self._read(key)
+        return None if found is None else self._hit(key, found)
 
-    async def read_or_load(self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...]) -> Entry:
-        """What lies under `key`, else what `factory` gives.
+    async def read_or_load(self, demand: Demand) -> Entry:
+        """What lies under the key, else what the factory gives.
 
         Outcomes:
             case 1: fresh: served.
@@ -58,47 +81,39 @@ class Fill:
             case 3: gone: loaded; every caller of this process waits for the same load.
             case 4: the factory raised: so does this call, and nothing is stored.
         """
-        record, reachable = await self._read(key)
-        if record is None:
-            return await self.load(key, factory, policy, tags, look_first=reachable)
-        entry = self._hit(key, record)
-        if entry.state == "stale" and self._may_refresh(key):
-            self._refresh_in_background(key, factory, policy, tags)
+        found, reachable = await self._read(demand.key)
+        if found is None:
+            return await self._join(demand, look_first=reachable)
+        entry = self._hit(demand.key, found)
+        if entry.state == "stale" and self._may_refresh(demand.key):
+            self._refresh_in_background(demand)
         return entry
 
-    async def load(
-        self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...], *, look_first: bool = False
-    ) -> Entry:
-        """What `factory` gives, asked once however many callers wait; published under `key`.
+    async def load(self, demand: Demand) -> Entry:
+        """What the factory gives, whatever lies under the key; joins a load that is under way."""
+        while True:
+            entry = await self._join(demand, look_first=False)
+            # The one joined may have looked first, and have found what another process had just written.
+            if entry.source == "load":
+                return entry
 
-        With `look_first` a fresh value that has come since the caller looked is taken instead.
-        """
-
-        async def fly(flight: Flight[tuple[Record, Source]]) -> tuple[Record, Source]:
-            # Between the caller's look and this moment another load may have begun and ended.
-            found = await self._look_again(key) if look_first else None
-            if found is not None and self._age(found) <= found.ttl:
-                return found, "redis"
-            return await self._load_and_publish(flight, key, factory, policy, tags), "load"
-
-        if self._flights.joinable(key):
-            self._observer.observe(Coalesced(self._name, key))
-        record, source = await self._flights.run(key, fly)
-        return self._entry(key, record, "fresh", source)
-
-    async def write(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> Entry:
+    async def write(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> None:
         """Store `value`; a load under way that began earlier will not overwrite it."""
         record = self._record(key, value, policy, tags)
         await self._flights.revoke(key)
         await self._publish(record, key, policy)
-        return self._entry(key, record, "fresh", "load")
 
-    async def revoke(self, key: str) -> None:
-        """Loads of `key` begun earlier will publish nothing."""
+    async def remove(self, key: str) -> bool:
+        """Remove `key`; loads begun earlier publish nothing. Whether it was there."""
         await self._flights.revoke(key)
+        try:
+            return await self._store.unlink(key) > 0
+        except CacheUnavailable as error:
+            self._observer.observe(Outage(self._name, error.operation))
+            raise
 
     async def revoke_where(self, matches: Callable[[str], bool]) -> None:
-        """`revoke` for every key that matches."""
+        """Loads of the keys that match, begun earlier, will publish nothing."""
         await self._flights.revoke_where(lambda key: matches(str(key)))
 
     async def aclose(self) -> None:
@@ -108,16 +123,29 @@ class Fill:
         await asyncio.gather(*self._refreshes, return_exceptions=True)
         await self._flights.aclose()
 
-    async def _load_and_publish(
-        self,
-        flight: Flight[tuple[Record, Source]],
-        key: str,
-        factory: Factory,
-        policy: Policy,
-        tags: tuple[str, ...],
-    ) -> Record:
-        context = LoadContext(ttl=policy.ttl, tags=tags)
-        value = await self._call(key, factory, context)
+    async def _join(self, demand: Demand, *, look_first: bool) -> Entry:
+        """Wait for the load of the key, and begin it if nobody has.
+
+        With `look_first` a fresh value that has come since the caller looked is taken instead.
+        """
+
+        async def fly(flight: Flight[Landing]) -> Landing:
+            # Between the caller's look and this moment another load may have begun and ended.
+            found = await self._look_again(demand.key) if look_first else None
+            if found is not None and self._age(found.record) <= found.record.ttl:
+                return found.record, "redis"
+            return await self._load_and_publish(flight, demand), "load"
+
+        key = demand.key
+        if self._flights.joinable(key):
+            self._observer.observe(Coalesced(self._name, key))
+        record, source = await self._flights.run(key, fly)
+        return self._entry(key, Found(record, self._codec.load(record)), "fresh", source)
+
+    async def _load_and_publish(self, flight: Flight[Landing], demand: Demand) -> Record:
+        key, policy = demand.key, demand.policy
+        context = LoadContext(ttl=policy.ttl, tags=demand.tags)
+        value = await self._call(key, demand.factory, context)
         chosen = policy.replace(ttl=context.chosen_ttl)
         record = self._record(key, value, chosen, context.chosen_tags)
         if flight.revoked:
@@ -142,36 +170,37 @@ class Fill:
             self._observer.observe(Loaded(self._name, key, self._clock.monotonic() - began, failed))
         return value
 
-    async def _read(self, key: str) -> tuple[Record | None, bool]:
-        """The record under `key`, and whether Redis was there to be asked; tells the observer."""
+    async def _read(self, key: str) -> tuple[Found | None, bool]:
+        """What lies under `key`, and whether Redis was there to be asked; tells the observer."""
+        found, reachable = None, True
         try:
-            record = await self._look(key)
+            found = await self._look(key)
         except CacheUnavailable as error:
             self._observer.observe(Outage(self._name, error.operation))
             if self._policy.outage == "raise":
                 raise
-            self._observer.observe(Miss(self._name, key))
-            return None, False
+            reachable = False
         except Corrupt:
             self._observer.observe(CorruptValue(self._name, key))
-            record = None
-        if record is None:
+        if found is None:
             self._observer.observe(Miss(self._name, key))
-        return record, True
+        return found, reachable
 
-    async def _look_again(self, key: str) -> Record | None:
-        """The record under `key` by now; what is wrong with it has been told at the first look."""
+    async def _look_again(self, key: str) -> Found | None:
+        """What lies under `key` by now; what is wrong with it has been told at the first look."""
         try:
             return await self._look(key)
         except (CacheUnavailable, Corrupt):
             return None
 
-    async def _look(self, key: str) -> Record | None:
+    async def _look(self, key: str) -> Found | None:
         stored = await self._store.get(key)
         if stored is None:
             return None
         record = self._codec.decode(key, stored, max_bytes=self._policy.max_bytes)
-        return None if self._age(record) > record.ttl + record.stale else record
+        if self._age(record) > record.ttl + record.stale:
+            return None
+        return Found(record, self._codec.load(record))
 
     async def _publish(self, record: Record, key: str, policy: Policy) -> None:
         lifetime = round((record.ttl + record.stale) * 1000)
@@ -188,22 +217,22 @@ class Fill:
         return Record(
             data=self._codec.dump(value, max_bytes=policy.max_bytes),
             timestamp=dt.datetime.fromtimestamp(self._clock.time(), dt.UTC),
-            ttl=max(ttl, 0.001),
+            ttl=max(ttl, LEAST_TTL),
             key=key,
             stale=policy.stale,
             tags=tags,
         )
 
-    def _hit(self, key: str, record: Record) -> Entry:
-        state: State = "fresh" if self._age(record) <= record.ttl else "stale"
+    def _hit(self, key: str, found: Found) -> Entry:
+        state: State = "fresh" if self._age(found.record) <= found.record.ttl else "stale"
         self._observer.observe(Hit(self._name, key, state))
-        return self._entry(key, record, state, "redis")
+        return self._entry(key, found, state, "redis")
 
-    def _entry(self, key: str, record: Record, state: State, source: Source) -> Entry:
+    def _entry(self, key: str, found: Found, state: State, source: Source) -> Entry:
+        record = found.record
         return Entry(
             key=key,
-            # Decoded anew for every caller: what one does to it, no other sees.
-            value=self._codec.load(record),
+            value=found.value,
             state=state,
             source=source,
             timestamp=record.timestamp,
@@ -219,18 +248,16 @@ class Fill:
     def _may_refresh(self, key: str) -> bool:
         return not self._flights.joinable(key) and self._clock.monotonic() >= self._retry_at.get(key, 0)
 
-    def _refresh_in_background(
-        self, key: str, factory: Factory, policy: Policy, tags: tuple[str, ...]
-    ) -> None:
+    def _refresh_in_background(self, demand: Demand) -> None:
         async def refresh() -> None:
             try:
-                await self.load(key, factory, policy, tags, look_first=True)
+                await self._join(demand, look_first=True)
             except Exception:  # noqa: BLE001 - counted by Loaded(failed=True); the stale value was served
-                self._remember_failure(key)
+                self._remember_failure(demand.key)
             else:
-                self._retry_at.pop(key, None)
+                self._retry_at.pop(demand.key, None)
 
-        task = asyncio.create_task(refresh(), name=f"cachekit refresh {key}")
+        task = asyncio.create_task(refresh(), name=f"cachekit refresh {demand.key}")
         self._refreshes.add(task)
         task.add_done_callback(self._refreshes.discard)
 

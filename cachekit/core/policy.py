@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -38,12 +39,12 @@ class Policy:
 
     def __post_init__(self) -> None:
         require_ttl(self.ttl)
-        _require("stale", self.stale, self.stale >= 0, "0 or more seconds")
-        _require("jitter", self.jitter, 0 <= self.jitter < 1, "a share from 0 up to, not including, 1")
-        _require("retry_after", self.retry_after, self.retry_after >= 0, "0 or more seconds")
-        _require("max_bytes", self.max_bytes, self.max_bytes >= 1, "1 or more bytes")
+        _require("stale", self.stale, lambda seconds: seconds >= 0, "0 or more seconds")
+        _require("jitter", self.jitter, lambda share: 0 <= share < 1, "a share of at least 0 and less than 1")
+        _require("retry_after", self.retry_after, lambda seconds: seconds >= 0, "0 or more seconds")
+        _require("max_bytes", self.max_bytes, lambda size: size >= 1, "1 or more bytes")
         if self.compress_over is not None:
-            _require("compress_over", self.compress_over, self.compress_over >= 0, "0 or more bytes, or None")
+            _require("compress_over", self.compress_over, lambda size: size >= 0, "0 or more bytes, or None")
         if self.outage not in ("bypass", "raise"):
             raise ConfigurationError(f"Policy(outage={self.outage!r}): allowed are 'bypass' and 'raise'")
 
@@ -54,10 +55,13 @@ class Policy:
 
 def require_ttl(ttl: float) -> float:
     """The ttl, if Redis can hold it: at least one millisecond, and finite."""
-    _require("ttl", ttl, ttl >= LEAST_TTL, "at least 0.001 seconds; there is no 'for ever'")
+    _require(
+        "ttl", ttl, lambda seconds: seconds >= LEAST_TTL, "at least 0.001 seconds; there is no 'for ever'"
+    )
     return ttl
 
 
-def _require(option: str, value: float, holds: bool, allowed: str) -> None:
-    if not holds or not math.isfinite(value):
+def _require(option: str, value: Any, holds: Callable[[float], bool], allowed: str) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not holds(value):
         raise ConfigurationError(f"{option}={value!r}: allowed is {allowed}")

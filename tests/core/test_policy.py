@@ -12,6 +12,9 @@ from cachekit import ConfigurationError, Policy
     [
         {"ttl": 0},
         {"ttl": -1},
+        {"ttl": "5"},
+        {"ttl": None},
+        {"ttl": True},
         {"ttl": float("inf")},
         {"stale": -1},
         {"stale": float("nan")},

@@ -6,6 +6,7 @@ import gc
 import pytest
 
 from cachekit.core.singleflight import SingleFlight
+from cachekit.errors import CacheClosed, LoadCancelled, LoadCycle
 
 
 class Gate:
@@ -148,12 +149,48 @@ async def test_a_revocation_waits_for_a_publication_that_has_begun():
 
 
 async def test_closing_ends_every_load():
-    """Nothing keeps running after aclose()."""
+    """Nothing keeps running after aclose(), and who still waits is told why."""
     flights, gate = SingleFlight(), Gate("value")
     tasks = await start(flights, gate, 2)
     await flights.aclose()
     assert gate.cancelled == 1
-    with pytest.raises(asyncio.CancelledError):
-        await tasks[0]
-    with pytest.raises(asyncio.CancelledError):
-        await tasks[1]
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [CacheClosed, CacheClosed]
+
+
+async def test_a_load_that_asks_for_itself_is_found_out():
+    """At whatever depth: an error, where it would have waited for ever."""
+    flights = SingleFlight()
+
+    async def inner(flight):
+        return await flights.run("a", outer)
+
+    async def outer(flight):
+        return await flights.run("b", inner)
+
+    with pytest.raises(LoadCycle, match="'a'"):
+        await flights.run("a", outer)
+
+
+async def test_loads_may_ask_for_other_keys():
+    """Only a circle is refused."""
+    flights = SingleFlight()
+
+    async def inner(flight):
+        return 1
+
+    async def outer(flight):
+        return await flights.run("b", inner) + await flights.run("b", inner)
+
+    assert await flights.run("a", outer) == 2
+
+
+async def test_a_load_that_cancels_itself_does_not_cancel_its_callers():
+    """A CancelledError out of a factory is a failure of the load, not of those who wait."""
+    flights = SingleFlight()
+
+    async def load(flight):
+        raise asyncio.CancelledError
+
+    with pytest.raises(LoadCancelled):
+        await flights.run("a", load)
