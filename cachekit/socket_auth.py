@@ -16,7 +16,7 @@ Every method raises CacheUnavailable while Redis is away: authentication fails c
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -73,6 +73,9 @@ class SocketAuthRepository:
             [
                 ("SET", self._sockets.literal(socket_id), _encode(auth), "EX", self._ttl),
                 *self._indexing(socket_id, auth),
+                # What crashed instances have left behind goes with the next who connects.
+                ("ZREMRANGEBYSCORE", self._live, "-inf", self._horizon()),
+                ("EXPIRE", self._live, self._ttl),
             ]
         )
         return auth
@@ -162,7 +165,7 @@ class SocketAuthRepository:
             if stored is None or auth is None:
                 return None
             changed = msgspec.structs.replace(change(auth), last_activity=self._now())
-            arguments = (stored, _encode(changed), self._ttl * 1000)
+            arguments = (stored, _encode(changed, onto=stored), self._ttl * 1000)
             if await self._store.run_script(COMPARE_AND_SET, key, *arguments):
                 await self._store.pipeline(self._indexing(socket_id, changed))
                 return changed
@@ -194,15 +197,18 @@ class SocketAuthRepository:
             return None
 
     def _now(self) -> dt.datetime:
-        return dt.datetime.fromtimestamp(self._cache.clock.time(), dt.UTC)
+        # To the millisecond, as it is written: what is returned is what others read.
+        return dt.datetime.fromtimestamp(round(self._cache.clock.time(), 3), dt.UTC)
 
     def _horizon(self) -> float:
         return self._cache.clock.time() - self._ttl
 
 
-def _encode(auth: SocketAuth) -> bytes:
-    """The wire form; fields and order as the contract has them, times in milliseconds with `Z`."""
-    fields = {"userId": auth.user_id}
+def _encode(auth: SocketAuth, *, onto: bytes = b"{}") -> bytes:
+    """The wire form, times in milliseconds with `Z`; fields we do not know of stay as they are in `onto`."""
+    fields: dict[str, Any] = msgspec.json.decode(onto)
+    fields["userId"] = auth.user_id
+    fields.pop("sessionId", None)
     if auth.session_id is not None:
         fields["sessionId"] = auth.session_id
     fields["connectedAt"] = iso_utc(auth.connected_at)

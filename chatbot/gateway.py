@@ -4,7 +4,7 @@ import asyncio
 import functools
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ class Connected:
     """What this instance knows of a socket it holds, so that Redis is not asked for every message."""
 
     user_id: str
+    expires_at: float
+    """When the socket's token ends, in epoch seconds."""
     touched_at: float
     session_id: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -54,11 +56,13 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
             return _refusal("not_connected", "This socket is not signed in.")
         try:
             async with connected.lock:
+                gateway.require_signed_in(connected)
                 return {"ok": True, **await handler(gateway, sid, connected, payload)}
         except ChatbotError as error:
             return _refusal(error.code, str(error))
-        except CacheKitError:
-            logger.exception("%s failed", handler.__name__)
+        except CacheKitError as error:
+            # An outage comes with many such lines: one each, without a traceback.
+            logger.warning("%s failed: %s", handler.__name__, error)
             return _refusal("unavailable", "The chat's memory is out of reach; try again in a moment.")
         except Exception:
             logger.exception("%s failed", handler.__name__)
@@ -70,7 +74,7 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
 class Gateway:
     """Connects sockets with sessions and answers. Everything shared lies in Redis.
 
-    `origins` are those whose pages may connect; by default only the gateway's own.
+    `origins` are those whose pages may connect beside the gateway's own.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Gateway:
         self._server = server = socketio.AsyncServer(
             async_mode="aiohttp",
             max_http_buffer_size=MAX_PAYLOAD,
-            cors_allowed_origins=list(origins) or None,
+            cors_allowed_origins=_OriginRule(origins) if origins else None,
         )
         self._verifier = verifier
         self._sockets = sockets
@@ -124,17 +128,24 @@ class Gateway:
             await self._sockets.set_socket_auth(sid, identity.user_id)
         except AuthError as error:
             raise _refused(error.code, str(error)) from None
-        except CacheKitError:
-            logger.exception("a socket could not be registered")
+        except CacheKitError as error:
+            logger.warning("a socket could not be registered: %s", error)
             raise _refused("unavailable", "Signing in is not possible right now; try again.") from None
         except Exception:
             # Anything that escapes here would be tried again with other arguments by the server.
             logger.exception("connect failed")
             raise _refused("internal", "Something went wrong on our side; try again.") from None
-        self.connected[sid] = Connected(identity.user_id, touched_at=self._clock.monotonic())
+        self.connected[sid] = Connected(
+            identity.user_id, identity.expires_at, touched_at=self._clock.monotonic()
+        )
         if self._has_left(sid):
             await self._disconnect(sid)
             raise _refused("gone", "The client left before it was signed in.")
+
+    def require_signed_in(self, connected: Connected) -> None:
+        """Raises AuthError once the socket's token has ended."""
+        if self._clock.time() >= connected.expires_at:
+            raise AuthError("The token has expired; sign in again.", code="token_expired")
 
     def _has_left(self, sid: str) -> bool:
         """Whether the client went away during its own connect handler, of which no event tells."""
@@ -144,9 +155,9 @@ class Gateway:
         self.connected.pop(sid, None)
         try:
             await self._sockets.remove_socket_auth(sid)
-        except CacheKitError:
+        except CacheKitError as error:
             # It expires by itself; until then it is only counted.
-            logger.exception("a socket could not be removed")
+            logger.warning("a socket could not be removed: %s", error)
 
     @acknowledged
     async def start_chat(self, sid: str, connected: Connected, payload: Any) -> dict[str, Any]:
@@ -171,6 +182,9 @@ class Gateway:
         """`chat:message`: keep the question and begin to answer it."""
         request = parse(payload, SendMessage)
         session_id = _require_bound(connected, request.session_id)
+        earlier = await self._sessions.answer_to(session_id, connected.user_id, request.message_id)
+        if earlier is not None:
+            return {"answerId": earlier}
         self._generations.require_idle(session_id)
         await self._note_activity(sid, connected)
         answer_id, new = await self._sessions.add_question(
@@ -211,6 +225,19 @@ class Gateway:
         bound = await self._sockets.update_socket_session(sid, connected.session_id)
         if bound is None and sid in self.connected:
             await self._sockets.set_socket_auth(sid, connected.user_id, connected.session_id)
+
+
+class _OriginRule:
+    """Which origins may connect: those named, and the one that the gateway itself is reached under."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._origins = frozenset(origins)
+
+    def __call__(self, origin: str, environ: Mapping[str, str]) -> bool:
+        # Behind a proxy that ends TLS, the scheme and host that the browser sees are the forwarded ones.
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", environ["wsgi.url_scheme"]).partition(",")[0].strip()
+        host = environ.get("HTTP_X_FORWARDED_HOST", environ.get("HTTP_HOST", "")).partition(",")[0].strip()
+        return origin in self._origins or origin == f"{scheme}://{host}"
 
 
 def _require_bound(connected: Connected, session_id: str) -> str:

@@ -198,8 +198,8 @@ class Generations:
         except ChatbotError as error:
             logger.warning("answer %s failed: %s", generation.answer_id, error.code, exc_info=error.__cause__)
             return _failure(error.code, str(error))
-        except CacheKitError:
-            logger.exception("answer %s failed", generation.answer_id)
+        except CacheKitError as error:
+            logger.warning("answer %s failed: %s", generation.answer_id, error)
             return _failure("unavailable", "The chat's memory is out of reach; try again in a moment.")
         except Exception:
             logger.exception("answer %s failed", generation.answer_id)
@@ -220,8 +220,8 @@ class Generations:
                 offers=offers,
                 turns=turns,
             )
-        except (CacheKitError, ChatbotError):
-            logger.exception("answer %s could not be kept", generation.answer_id)
+        except (CacheKitError, ChatbotError) as error:
+            logger.warning("answer %s could not be kept: %s", generation.answer_id, error)
             return False
         return True
 

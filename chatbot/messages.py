@@ -45,11 +45,14 @@ class StartChat(Incoming, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class SendMessage(Incoming, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """`chat:message`: ask something. `message_id` is the client's, so that a retry is recognised."""
+    """`chat:message`: ask something, not just blanks.
+
+    `message_id` is the client's, so that a retry is recognised.
+    """
 
     session_id: Id
     message_id: Id
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+    text: Annotated[str, msgspec.Meta(max_length=MAX_TEXT, pattern=r"\S")]
 
 
 class StopAnswer(Incoming, frozen=True, forbid_unknown_fields=True, rename="camel"):

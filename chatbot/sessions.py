@@ -100,6 +100,14 @@ class SessionRepository:
         numbered = ((int(name[2:]), value) for name, value in fields.items() if name.startswith(b"m:"))
         return [self._decode(value) for _, value in sorted(numbered)]
 
+    async def answer_to(self, session_id: str, user_id: str, message_id: str) -> str | None:
+        """The id of the answer to a question already taken under that message id; None for a new one."""
+        key = self._keys.literal(session_id)
+        owner, answer_id = await self._store.execute("HMGET", key, "owner", f"q:{message_id}")
+        if owner != user_id.encode():
+            raise SessionError("There is no such chat of yours.")
+        return None if answer_id is None else str(answer_id, "utf-8")
+
     async def add_question(
         self, session_id: str, user_id: str, *, message_id: str, answer_id: str, text: str
     ) -> tuple[str, bool]:

@@ -7,7 +7,7 @@ Defaults stand in parentheses:
     CHATBOT_JWT_SECRET     HS256 secret of at least 32 bytes; required
     CHATBOT_JWT_AUDIENCE   `aud` that tokens must carry (none)
     CHATBOT_JWT_ISSUER     `iss` that tokens must carry (none)
-    CHATBOT_ORIGINS        origins that may connect, comma-separated (the page's own)
+    CHATBOT_ORIGINS        further origins whose pages may connect, comma-separated (none)
     CHATBOT_DEMO           1 lets anybody sign in under a name of their choice (0)
     CHATBOT_TTL            "fixed" keeps searches for 300 s, "lead_time" by days to departure (fixed)
     REDIS_URL              where Redis is; else REDIS_HOST, REDIS_PORT, REDIS_PASSWORD

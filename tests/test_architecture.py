@@ -27,10 +27,13 @@ CORE_ARROWS = {
     "store": {"errors"},
     "sweep": {"keys", "store"},
     "context": {"policy"},
-    "fill": {"clock", "codec", "context", "entry", "events", "policy", "singleflight", "store", "errors"},
+    "fill": {
+        *("clock", "codec", "context", "entry", "events", "keys", "policy", "singleflight", "store"),
+        *("sweep", "errors"),
+    },
     "cache": {
         *("clock", "codec", "context", "entry", "events", "fill", "keys", "policy", "stats", "store"),
-        *("sweep", "errors"),
+        "errors",
     },
     "assembly": {"cache", "clock", "connection", "events", "store", "errors"},
 }

@@ -169,6 +169,35 @@ async def test_a_value_written_by_another_service_is_read(repository, cache):
     assert (auth.user_id, auth.session_id) == ("42", "s")
 
 
+async def test_what_another_service_wrote_beside_our_fields_stays(repository, cache):
+    """An update changes what it is about, and nothing else."""
+    theirs = {
+        "device": {"os": "x", "tags": []},
+        "userId": "42",
+        "connectedAt": "2026-11-18T11:06:40Z",
+        "lastActivity": "2026-11-18T11:06:40Z",
+    }
+    await cache.store.set("socket_auth:s1", json.dumps(theirs).encode(), px=60_000)
+    await repository.update_socket_session("s1", "chat-1")
+    stored = json.loads(await cache.store.get("socket_auth:s1"))
+    assert (stored["device"], stored["sessionId"]) == ({"os": "x", "tags": []}, "chat-1")
+
+
+async def test_what_a_crashed_instance_left_behind_goes_by_itself(repository, cache, clock):
+    """Index entries of expired sockets are struck off when somebody connects, and the index expires too."""
+    await repository.set_socket_auth("crashed", "ana")
+    clock.advance(3_601)
+    await repository.set_socket_auth("s2", "bob")
+    assert await cache.store.execute("ZRANGE", "socket_auth_index:sockets", 0, -1) == [b"s2"]
+    assert 0 < await cache.store.execute("TTL", "socket_auth_index:sockets") <= 3_600
+
+
+async def test_what_is_returned_is_what_is_stored(repository, clock):
+    """Times are told to the millisecond, as they are written."""
+    clock.advance(0.123456)
+    assert await repository.set_socket_auth("s1", "ana") == await repository.get_socket_auth("s1")
+
+
 async def test_ids_from_outside_cannot_reach_other_keys(repository, cache):
     """Separators and globs in ids are escaped."""
     await repository.set_socket_auth("a:*", "u:*")

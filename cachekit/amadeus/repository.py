@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from cachekit.amadeus.params import FlightSearch
 from cachekit.amadeus.policies import DEFAULT_TTL, cap_ttl, lead_time_ttl
@@ -11,6 +11,7 @@ from cachekit.core.cache import Cache
 from cachekit.core.context import LoadContext
 from cachekit.core.entry import Entry
 from cachekit.core.policy import Policy
+from cachekit.errors import ConfigurationError, InvalidValue
 
 NAMESPACE: Final = "amadeus_cache"
 FLIGHT_SEARCH: Final = "flights:search"
@@ -42,6 +43,8 @@ class AmadeusCacheRepository:
         policy: Policy | None = None,
         ttl: TtlChoice = "fixed",
     ) -> None:
+        if ttl not in get_args(TtlChoice):
+            raise ConfigurationError(f"ttl={ttl!r}: allowed are 'fixed' and 'lead_time'")
         self._flights = cache.namespace(NAMESPACE, policy or Policy(ttl=DEFAULT_TTL))
         self._source = source
         self._clock = cache.clock
@@ -76,7 +79,14 @@ class AmadeusCacheRepository:
         return await load(self.key(request), ask, tags=_tags(request))
 
     async def cache_flight_search(self, request: FlightSearch, reply: Mapping[str, Any]) -> None:
-        """Keep a reply that was obtained elsewhere; raises CacheUnavailable while Redis is away."""
+        """Keep a reply that was obtained elsewhere.
+
+        Raises:
+            InvalidValue: the reply is no document of the API: it has no list `data`.
+            CacheUnavailable: Redis is away.
+        """
+        if not isinstance(reply.get("data"), list):
+            raise InvalidValue("a reply of the flight search is a document with a list under 'data'")
         ttl = self._ttl_of(request, reply, self._flights.policy.ttl)
         await self._flights.set(self.key(request), dict(reply), ttl=ttl, tags=_tags(request))
 

@@ -14,7 +14,6 @@ from cachekit.core.keys import NO_PARAMS, KeySpace, Pattern
 from cachekit.core.policy import Policy
 from cachekit.core.stats import Stats, StatsObserver
 from cachekit.core.store import Store
-from cachekit.core.sweep import sweep
 from cachekit.errors import CacheClosed, CacheUnavailable, ConfigurationError
 
 
@@ -86,7 +85,6 @@ class Namespace:
         self.name = space.name
         self.policy = policy
         self._space = space
-        self._store = cache.store
         self._fill = Fill(
             space.name, store=cache.store, codec=codec, policy=policy, clock=cache.clock, observer=observer
         )
@@ -173,9 +171,7 @@ class Namespace:
         """
         if self._closed:
             raise CacheClosed(f"namespace {self.name!r} is closed")
-        compiled = Pattern(self._space, pattern)
-        await self._fill.revoke_where(compiled.matches)
-        await sweep(self._store, compiled)
+        await self._fill.remove_where(Pattern(self._space, pattern))
 
     async def clear(self) -> None:
         """Remove every key of this namespace, and of no other."""

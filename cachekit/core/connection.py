@@ -9,6 +9,7 @@
 | `memory://`                           | fakeredis in this process: for unit tests, not for production  |
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -23,6 +24,7 @@ from cachekit.core.embedded import EmbeddedServer
 from cachekit.errors import ConfigurationError
 
 SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "memory")
+_DATABASE: Final = re.compile(r"(?:/\d{0,5})?")
 _SERVER_SCHEMES: Final = SCHEMES[:3]
 
 
@@ -41,6 +43,8 @@ def url_from_environment(environment: Mapping[str, str]) -> str:
         raise ConfigurationError(f"REDIS_PORT={port!r}: a port number from 1 to 65535 is allowed")
     password = environment.get("REDIS_PASSWORD", "")
     credentials = f":{quote(password, safe='')}@" if password else ""
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
     return f"redis://{credentials}{host}:{port}"
 
 
@@ -70,7 +74,7 @@ async def open_client(
     Raises:
         ConfigurationError: the URL's scheme or parts are not understood, or its package is missing.
     """
-    scheme = urlsplit(url).scheme
+    scheme = _scheme(url)
     if scheme == "memory":
         async with _memory(max_connections, timeout) as client:
             yield client
@@ -87,6 +91,18 @@ async def open_client(
         raise ConfigurationError(
             f"{redact(url)!r}: the scheme {scheme!r} is not known; allowed are {allowed}"
         )
+
+
+def _scheme(url: str) -> str:
+    """The URL's scheme; refuses what redis-py would let pass in silence."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{redact(url)!r} is no URL: {error}") from None
+    if parts.scheme in {"redis", "rediss"} and not _DATABASE.fullmatch(parts.path):
+        raise ConfigurationError(f"{redact(url)!r}: only a database number may follow the host, e.g. /0")
+    return parts.scheme
 
 
 @asynccontextmanager
@@ -109,7 +125,9 @@ async def _server(
             retry=Retry(NoBackoff(), 1),
             retry_on_error=[RedisConnectionError],
         )
-    except ValueError as error:
+        # Made, never connected: options that a connection does not know show only here.
+        pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {error}") from None
     async with _client(pool) as client:
         yield client

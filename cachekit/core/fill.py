@@ -3,7 +3,8 @@
 import asyncio
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ from cachekit.core.codec import Codec, Corrupt, Record
 from cachekit.core.context import Factory, LoadContext, call
 from cachekit.core.entry import Entry, Source, State
 from cachekit.core.events import Coalesced, CorruptValue, Hit, Loaded, Miss, Observer, Outage, Unpublished
+from cachekit.core.keys import Pattern
 from cachekit.core.policy import LEAST_TTL, Policy
 from cachekit.core.singleflight import Flight, SingleFlight
 from cachekit.core.store import Store
+from cachekit.core.sweep import sweep
 from cachekit.errors import CacheUnavailable
 
 _MAX_REMEMBERED_FAILURES = 10_000
@@ -106,15 +109,14 @@ class Fill:
     async def remove(self, key: str) -> bool:
         """Remove `key`; loads begun earlier publish nothing. Whether it was there."""
         await self._flights.revoke(key)
-        try:
+        with self._counting_outages():
             return await self._store.unlink(key) > 0
-        except CacheUnavailable as error:
-            self._observer.observe(Outage(self._name, error.operation))
-            raise
 
-    async def revoke_where(self, matches: Callable[[str], bool]) -> None:
-        """Loads of the keys that match, begun earlier, will publish nothing."""
-        await self._flights.revoke_where(lambda key: matches(str(key)))
+    async def remove_where(self, pattern: Pattern) -> None:
+        """Remove the keys that match; loads of such keys begun earlier publish nothing."""
+        await self._flights.revoke_where(lambda key: pattern.matches(str(key)))
+        with self._counting_outages():
+            await sweep(self._store, pattern)
 
     async def aclose(self) -> None:
         """End the refreshes and loads under way."""
@@ -174,9 +176,9 @@ class Fill:
         """What lies under `key`, and whether Redis was there to be asked; tells the observer."""
         found, reachable = None, True
         try:
-            found = await self._look(key)
-        except CacheUnavailable as error:
-            self._observer.observe(Outage(self._name, error.operation))
+            with self._counting_outages():
+                found = await self._look(key)
+        except CacheUnavailable:
             if self._policy.outage == "raise":
                 raise
             reachable = False
@@ -204,8 +206,13 @@ class Fill:
 
     async def _publish(self, record: Record, key: str, policy: Policy) -> None:
         lifetime = round((record.ttl + record.stale) * 1000)
-        try:
+        with self._counting_outages():
             await self._store.set(key, self._codec.encode(record, policy), px=max(1, lifetime))
+
+    @contextmanager
+    def _counting_outages(self) -> Iterator[None]:
+        try:
+            yield
         except CacheUnavailable as error:
             self._observer.observe(Outage(self._name, error.operation))
             raise

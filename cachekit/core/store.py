@@ -43,6 +43,8 @@ class Store:
 
     async def unlink(self, *keys: str | bytes) -> int:
         """Remove keys; how many there were. One command a key, so that they may lie in any cluster slot."""
+        if len(keys) == 1:
+            return int(await self.execute("UNLINK", keys[0]))
         removed = await self.pipeline([("UNLINK", key) for key in keys])
         return sum(removed)
 

@@ -151,6 +151,19 @@ async def test_reading_the_cache_never_asks_the_source(repository, source):
     assert source.calls == 0
 
 
+async def test_what_is_no_reply_is_not_kept(repository):
+    """A document without offers' list would be served to everybody."""
+    for bad in ({}, {"errors": []}, {"data": {}}):
+        with pytest.raises(cachekit.InvalidValue, match="data"):
+            await repository.cache_flight_search(GRU_LIS, bad)
+
+
+def test_an_unknown_choice_of_ttl_is_refused(cache, source):
+    """The error names what is allowed."""
+    with pytest.raises(cachekit.ConfigurationError, match="'fixed' and 'lead_time'"):
+        AmadeusCacheRepository(cache, source, ttl="long")
+
+
 async def test_the_flight_cache_is_invalidated_by_pattern(repository, source, cache):
     """Searches go; what else lies in Redis stays."""
     await cache.store.set("socket_auth:x", b"{}", px=60_000)

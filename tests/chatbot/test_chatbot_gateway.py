@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ import pytest
 import socketio
 from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
+from cachekit.core.clock import SystemClock
 from cachekit.core.embedded import EmbeddedServer
 from cachekit.socket_auth import SocketAuthRepository
 from chatbot.app import serve
@@ -44,6 +46,7 @@ def settings(redis_url, **changes):
         ("chat:message", {}, "sessionId"),
         ("chat:message", None, "SendMessage"),
         ("chat:message", {"sessionId": "s", "messageId": "m", "text": ""}, "text"),
+        ("chat:message", {"sessionId": "s", "messageId": "m", "text": " \n "}, "text"),
         ("chat:message", {"sessionId": "s", "messageId": "m", "text": "x" * 4_001}, "text"),
         ("chat:message", {"sessionId": "s", "messageId": "m" * 65, "text": "x"}, "messageId"),
         ("chat:stop", {"answerId": None}, "answerId"),
@@ -74,6 +77,50 @@ async def test_a_question_sent_twice_is_answered_once(rig):
         assert second == first
         assert len((await ana.start(ana.session_id))["history"]) == 2
     assert rig.searches == 1
+
+
+async def test_a_question_sent_again_while_it_is_answered_is_recognised(redis_url, places):
+    """The acknowledgement was lost, and the client asks again: it gets the same answer's id, not "busy"."""
+    async with (
+        serve(settings(redis_url, pace=30), today=lambda: TODAY, places=places) as url,
+        chatting(url) as ana,
+    ):
+        await ana.start()
+        first = await ana.send("hello", messageId="m1")
+        assert first["ok"]
+        assert await ana.send("hello", messageId="m1") == first
+
+
+async def test_a_socket_ends_with_its_token(redis_url, places, monkeypatch):
+    """Once the token has expired every request is refused with the code that leads to the login."""
+    async with serve(settings(redis_url), today=lambda: TODAY, places=places) as url, chatting(url) as ana:
+        await ana.start()
+        monkeypatch.setattr(SystemClock, "time", lambda _: time.time() + 3_600)
+        assert (await ana.send("hello"))["error"]["code"] == "token_expired"
+        assert (await ana.start())["error"]["code"] == "token_expired"
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://shop.example", 101), ("own", 101), (None, 101), ("https://evil.example", 400)],
+)
+async def test_only_known_pages_may_connect(redis_url, places, origin, status):
+    """The gateway's own page and those in the settings; a foreign page gets no socket."""
+    allowed = settings(redis_url, origins=("https://shop.example",))
+    async with (
+        serve(allowed, today=lambda: TODAY, places=places) as url,
+        aiohttp.ClientSession() as http,
+    ):
+        headers = {} if origin is None else {"Origin": url if origin == "own" else origin}
+        upgrade = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }
+        address = f"{url}/socket.io/?EIO=4&transport=websocket"
+        async with http.get(address, headers={**upgrade, **headers}) as reply:
+            assert reply.status == status
 
 
 async def test_one_answer_at_a_time(redis_url, places):

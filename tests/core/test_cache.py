@@ -382,7 +382,7 @@ async def test_refresh_asks_even_if_another_process_has_just_written(ns):
     """refresh() joined a caller who looked first and found something: it asks the factory all the same."""
     factory = Factory("loaded")
     looked = asyncio.Event()
-    look = ns._store.get
+    look = ns._fill._store.get
 
     async def look_then_find(key):
         stored = await look(key)
@@ -391,7 +391,7 @@ async def test_refresh_asks_even_if_another_process_has_just_written(ns):
             await ns.set(ns.key("a"), "written elsewhere")
         return stored
 
-    ns._store.get = look_then_find
+    ns._fill._store.get = look_then_find
     reading = asyncio.create_task(ns.get_or_set(ns.key("a"), factory))
     await looked.wait()
     entry = await ns.refresh(ns.key("a"), factory)

@@ -24,6 +24,7 @@ from cachekit.core.embedded import EmbeddedServer
         ({}, "redis://localhost:6379"),
         ({"REDIS_URL": "rediss://r:6380/1", "REDIS_HOST": "ignored"}, "rediss://r:6380/1"),
         ({"REDIS_HOST": "r", "REDIS_PORT": "7000"}, "redis://r:7000"),
+        ({"REDIS_HOST": "::1"}, "redis://[::1]:6379"),
         ({"REDIS_HOST": "r", "REDIS_PASSWORD": "p@s:s/"}, "redis://:p%40s%3As%2F@r:6379"),
     ],
 )
@@ -43,6 +44,26 @@ async def test_an_unknown_scheme_is_refused_without_showing_the_password():
     """The error names what is allowed, and no secret."""
     with pytest.raises(ConfigurationError, match=r"redis://, rediss://, unix://") as caught:
         async with cachekit.connect("http://user:hunter2@host/?password=hunter2"):
+            pass
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2@[::1",
+        "redis://:hunter2@h:99999",
+        "redis://:hunter2@h/notadb",
+        "redis://:hunter2@h/0?no_such_option=1",
+        "redis://:hunter2@h/0?socket_timeout=soon",
+        "",
+        "localhost",
+    ],
+)
+async def test_a_url_that_cannot_work_is_refused_at_once(url):
+    """Not at the first command, and never with the password in it."""
+    with pytest.raises(ConfigurationError) as caught:
+        async with cachekit.connect(url):
             pass
     assert "hunter2" not in str(caught.value)
 
@@ -158,7 +179,7 @@ async def test_while_redis_is_away_a_cache_asks_its_factory():
             with pytest.raises(CacheUnavailable):
                 await call
         assert not (await cache.health()).up
-        assert cache.stats().outages > 0
+        assert cache.stats().outages == 6, "two reads, the write of a load, and what raised"
 
 
 async def test_while_redis_is_away_a_store_of_truth_raises():

@@ -15,7 +15,7 @@ Each answers with the stats: `{"now", "seed", "requests": {endpoint: count}}`. A
 answered with 400 and `{"error"}`.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -25,6 +25,10 @@ from cachekit.amadeus.sandbox.issues import TITLES
 from cachekit.amadeus.sandbox.state import Endpoint, Fault, FaultKind, Latency, Limits, SandboxState
 
 __all__ = ["Admin"]
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Between these the clock may be set: schedules and time zones are known well enough."""
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
@@ -105,9 +109,10 @@ class Admin:
 
     async def _set_clock(self, request: web.Request) -> web.Response:
         knob = await _read(request, ClockKnob)
-        if knob.now is not None:
-            self._state.set_now(knob.now)
-        self._state.offset += timedelta(seconds=knob.advance)
+        moment = knob.now or self._state.now()
+        if not EARLIEST <= moment <= LATEST:
+            raise _bad_request(f"the clock can stand between {EARLIEST:%Y} and {LATEST:%Y}")
+        self._state.set_now(moment + timedelta(seconds=knob.advance))
         return await self._stats(request)
 
     async def _set_latency(self, request: web.Request) -> web.Response:

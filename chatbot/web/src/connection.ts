@@ -122,6 +122,10 @@ export class Connection {
     const payload = { sessionId: this.#sessionId, text, messageId };
     const outcome = await settled(this.#socket.timeout(ACK_TIMEOUT).emitWithAck("chat:message", payload));
     if (!outcome.ok && outcome.error.code === "session_not_found") void this.renew();
+    // The sign-in ended while the socket was open.
+    if (!outcome.ok && AUTH_CODES.has(outcome.error.code)) {
+      this.#listener.onState({ kind: "refused", error: outcome.error });
+    }
     return outcome;
   }
 

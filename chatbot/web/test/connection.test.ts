@@ -122,6 +122,13 @@ test("a refused question comes back with its reason", async () => {
   expect(await connection.ask("m1", "Lisbon?")).toEqual({ ok: false, error: { code: "busy", message: "busy." } });
 });
 
+test("a sign-in that ended while the socket was open leads back to the login", async () => {
+  const { socket, connection, states } = setUp();
+  await socket.come(started("s1"), refusal("token_expired"));
+  expect((await connection.ask("m1", "Lisbon?")).ok).toBe(false);
+  expect(states.at(-1)).toMatchObject({ kind: "refused", error: { code: "token_expired" } });
+});
+
 test("a question to a session that is gone begins a new one", async () => {
   const { socket, connection, memory } = setUp();
   await socket.come(started("s1"), refusal("session_not_found"), started("s2"));
