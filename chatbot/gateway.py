@@ -103,9 +103,9 @@ class Gateway:
         self._clock = clock
         server.on("connect", self._connect)
         server.on("disconnect", self._disconnect)
-        server.on("chat:start", functools.partial(Gateway.start_chat, self))
-        server.on("chat:message", functools.partial(Gateway.take_message, self))
-        server.on("chat:stop", functools.partial(Gateway.stop_answer, self))
+        server.on("chat:start", self.start_chat)
+        server.on("chat:message", self.take_message)
+        server.on("chat:stop", self.stop_answer)
 
     def attach(self, application: web.Application) -> None:
         """Serve Socket.IO at its default path, `/socket.io`, of `application`."""
@@ -185,18 +185,18 @@ class Gateway:
         earlier = await self._sessions.answer_to(session_id, connected.user_id, request.message_id)
         if earlier is not None:
             return {"answerId": earlier}
-        self._generations.require_idle(session_id)
-        await self._note_activity(sid, connected)
-        answer_id, new = await self._sessions.add_question(
-            session_id,
-            connected.user_id,
-            message_id=request.message_id,
-            answer_id=secrets.token_urlsafe(12),
-            text=request.text,
-        )
-        if new:
-            emit = functools.partial(self._emit, sid)
-            self._generations.start(answer_id, session_id, connected.user_id, emit)
+        with self._generations.claim(session_id):
+            await self._note_activity(sid, connected)
+            answer_id, new = await self._sessions.add_question(
+                session_id,
+                connected.user_id,
+                message_id=request.message_id,
+                answer_id=secrets.token_urlsafe(12),
+                text=request.text,
+            )
+            if new:
+                emit = functools.partial(self._emit, sid)
+                self._generations.start(answer_id, session_id, connected.user_id, emit)
         return {"answerId": answer_id}
 
     @acknowledged
@@ -225,6 +225,9 @@ class Gateway:
         bound = await self._sockets.update_socket_session(sid, connected.session_id)
         if bound is None and sid in self.connected:
             await self._sockets.set_socket_auth(sid, connected.user_id, connected.session_id)
+            if sid not in self.connected:
+                # It left while it was registered anew, and had been removed before that.
+                await self._sockets.remove_socket_auth(sid)
 
 
 class _OriginRule:

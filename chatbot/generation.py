@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import msgspec
@@ -147,18 +148,24 @@ class Generations:
         self._assistant = assistant
         self._sessions = sessions
         self._by_session: dict[str, Generation] = {}
+        self._claimed: set[str] = set()
 
-    def require_idle(self, session_id: str) -> None:
-        """Raises LimitError while an answer is being written in this session."""
-        if session_id in self._by_session:
+    @contextmanager
+    def claim(self, session_id: str) -> Iterator[None]:
+        """Hold a session in which a question is being taken, so that no other is taken meanwhile.
+
+        Raises LimitError while an answer is being written, or a question taken, in this session.
+        """
+        if session_id in self._by_session or session_id in self._claimed:
             raise LimitError("An answer is still being written; stop it or wait for its end.")
+        self._claimed.add(session_id)
+        try:
+            yield
+        finally:
+            self._claimed.discard(session_id)
 
     def start(self, answer_id: str, session_id: str, user_id: str, emit: Emit) -> Generation:
-        """Begin to answer the session's last question, in the background.
-
-        Raises LimitError while an answer is being written in this session.
-        """
-        self.require_idle(session_id)
+        """Begin to answer the last question of a session that the caller has claimed, in the background."""
         generation = Generation(answer_id, session_id, user_id)
         self._by_session[session_id] = generation
         generation.task = asyncio.create_task(self._write(generation, emit), name=f"answer {answer_id}")

@@ -49,13 +49,15 @@ def wire():
 
 async def write(sessions, wire, *turns, after=None):
     """One answer by a scripted model; returns the session's id and the answer's last message."""
-    assistant = Assistant(ScriptedModel(*turns), ToolRegistry([], timeout=5), system=lambda: "")
+    model = ScriptedModel(*turns)
+    assistant = Assistant(model, ToolRegistry([], timeout=5), system=lambda: "")
     generations = Generations(assistant, sessions)
     session_id = await sessions.begin("ana")
     await sessions.add_question(session_id, "ana", message_id="m", answer_id="a", text="hi")
-    generation = generations.start("a", session_id, "ana", wire.emit)
+    with generations.claim(session_id):
+        generation = generations.start("a", session_id, "ana", wire.emit)
     if after is not None:
-        await after(generations, session_id)
+        await after(generations, session_id, model)
     await generation.task
     return await sessions.history(session_id, "ana")
 
@@ -102,15 +104,11 @@ async def test_a_stop_keeps_the_partial_answer(sessions, wire):
     """Stopped: the text so far is sent and kept, and the end is announced."""
     never = asyncio.Event()
 
-    async def stop(generations, session_id):
-        while not generations.stop("a", session_id):
-            await asyncio.sleep(0)
+    async def stop(generations, session_id, model):
+        await model.waiting.wait()
+        assert generations.stop("a", session_id)
 
-    async def begun_then_stop(generations, session_id):
-        await asyncio.sleep(0.05)
-        await stop(generations, session_id)
-
-    history = await write(sessions, wire, [TextDelta("Half an ans"), never, END], after=begun_then_stop)
+    history = await write(sessions, wire, [TextDelta("Half an ans"), never, END], after=stop)
     assert wire.done["stopReason"] == "stopped"
     assert (history[1].text, wire.text) == ("Half an ans", "Half an ans")
 
@@ -118,7 +116,7 @@ async def test_a_stop_keeps_the_partial_answer(sessions, wire):
 async def test_a_stop_before_the_first_word_keeps_nothing(sessions, wire):
     """There is no empty message in the history."""
 
-    async def stop(generations, session_id):
+    async def stop(generations, session_id, _):
         assert generations.stop("a", session_id)
         assert not generations.stop("a", session_id), "a second stop changes nothing"
 
@@ -130,13 +128,23 @@ async def test_two_answers_in_one_session_do_not_mix(sessions, wire):
     """The second is refused while the first is written, and welcome afterwards."""
     gate = asyncio.Event()
 
-    async def second(generations, session_id):
-        with pytest.raises(LimitError):
-            generations.start("b", session_id, "ana", wire.emit)
+    async def second(generations, session_id, _):
+        with pytest.raises(LimitError), generations.claim(session_id):
+            pass
         gate.set()
 
     await write(sessions, wire, [gate, TextDelta("one"), END], after=second)
     assert wire.text == "one"
+
+
+async def test_a_question_being_taken_keeps_others_out(sessions):
+    """Two tabs ask in one chat at once: the second is told to wait before its question is kept."""
+    assistant = Assistant(ScriptedModel(), ToolRegistry([], timeout=5), system=lambda: "")
+    generations = Generations(assistant, sessions)
+    with generations.claim("s"), pytest.raises(LimitError), generations.claim("s"):
+        pass
+    with generations.claim("s"), generations.claim("other"):
+        pass
 
 
 async def test_an_answer_that_cannot_be_kept_says_so(sessions, wire, monkeypatch, caplog):
@@ -155,8 +163,8 @@ async def test_closing_stops_and_keeps_every_answer(sessions, wire):
     """At shutdown nothing that was written is lost."""
     never = asyncio.Event()
 
-    async def close(generations, session_id):
-        await asyncio.sleep(0.05)
+    async def close(generations, session_id, model):
+        await model.waiting.wait()
         await generations.aclose()
 
     history = await write(sessions, wire, [TextDelta("Half"), never], after=close)

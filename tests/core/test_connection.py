@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import redis
@@ -118,6 +119,7 @@ with EmbeddedServer() as server:
     with pytest.raises(redis.exceptions.ConnectionError):
         blocked.read_response()
     client.close()
+    shutil.rmtree(Path(socket).parent)
 
 
 def test_a_server_that_cannot_start_tells_why(redis_server):

@@ -11,6 +11,7 @@ class ScriptedModel:
     def __init__(self, *turns):
         self.turns = list(turns)
         self.requests = []
+        self.waiting = asyncio.Event()
 
     async def stream(self, request):
         self.requests.append(request)
@@ -18,6 +19,7 @@ class ScriptedModel:
             if isinstance(event, Exception):
                 raise event
             if isinstance(event, asyncio.Event):
+                self.waiting.set()
                 await event.wait()
             else:
                 yield event
