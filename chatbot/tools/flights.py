@@ -4,17 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal, NoReturn, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from cachekit.amadeus.errors import (
-    AmadeusAuthError,
-    AmadeusForbiddenError,
-    AmadeusNotFoundError,
-    AmadeusQuotaError,
-    AmadeusRateLimitError,
-    AmadeusRequestError,
-    InvalidFlightSearch,
-)
+from cachekit.amadeus.errors import InvalidFlightSearch
 from cachekit.amadeus.params import FlightSearch, TravelClass
 from cachekit.errors import CacheKitError
 from chatbot.errors import ToolError
@@ -23,6 +15,7 @@ from chatbot.models.protocol import ToolSpec
 from chatbot.places import PlaceDirectory
 from chatbot.tools.digest import digest
 from chatbot.tools.offers import FoundOffers, read_card
+from chatbot.tools.refusals import explain
 from chatbot.tools.registry import ToolReply
 
 logger = logging.getLogger(__name__)
@@ -163,7 +156,7 @@ class SearchFlights:
                 request, refresh=bool(arguments.get("refresh", False))
             )
         except CacheKitError as error:
-            _explain(error)
+            explain(error)
         cards = _cards(entry.value, request)
         source: Literal["live", "cache"] = "live" if entry.source == "load" else "cache"
         fetched_at = entry.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -193,7 +186,7 @@ class SearchFlights:
                 max_results=MOST_OFFERS,
             )
         except InvalidFlightSearch as error:
-            _explain(error)
+            explain(error)
 
     def _code(self, field: str, text: str) -> str:
         found = self._places.find(text)
@@ -259,44 +252,3 @@ def _day(field: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ToolError(f"Field {field} is not a day the calendar has.", code="invalid_input") from None
-
-
-_SENTENCES: Final[tuple[tuple[type[CacheKitError], str, str], ...]] = (
-    (
-        AmadeusQuotaError,
-        "quota",
-        "This month's quota of flight searches is spent; only stored answers remain.",
-    ),
-    (
-        AmadeusRateLimitError,
-        "rate_limited",
-        "The flight service is asked too often right now; try again in a moment.",
-    ),
-    (AmadeusAuthError, "not_configured", "The flight service does not accept this server's credentials."),
-    (AmadeusForbiddenError, "not_configured", "The flight service does not allow this server to search."),
-    (
-        AmadeusNotFoundError,
-        "no_data",
-        "The flight service has no data for this route; try another city or date.",
-    ),
-    (CacheKitError, "unavailable", "The flight search is not available right now; try again in a moment."),
-)
-
-
-def _explain(error: CacheKitError) -> NoReturn:
-    """Raise the ToolError that says what a person or a model can do about it."""
-    if isinstance(error, InvalidFlightSearch):
-        raise ToolError(f"Invalid search: {error}.", code="invalid_input") from error
-    if type(error) is AmadeusRequestError:
-        raise ToolError(_refusal(error), code="invalid_input") from error
-    logger.warning("flight search failed: %s: %s", type(error).__name__, error)
-    code, sentence = next((code, sentence) for kind, code, sentence in _SENTENCES if isinstance(error, kind))
-    raise ToolError(sentence, code=code) from error
-
-
-def _refusal(error: AmadeusRequestError) -> str:
-    """What the service said is wrong. Its title and parameter name our request, never a credential."""
-    reason = (error.detail or error.title or "no reason was given").rstrip(".").lower()
-    parameter = (error.source or {}).get("parameter")
-    where = f" ({parameter})" if parameter else ""
-    return f"The flight service refused the search{where}: {reason}. Change it and try again."

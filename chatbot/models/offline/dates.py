@@ -11,118 +11,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Literal
 
 import dateparser
 
-from chatbot.models.offline.quantities import NUMBER, number
-from chatbot.places.place import words
+from chatbot.models.offline.date_grammar import (
+    AHEAD,
+    BARE_DAY,
+    BARE_MONTH,
+    DAY_MONTH,
+    DEPARTURE_CUE,
+    ISO,
+    MONTH_DAY,
+    MONTHS,
+    NUMERIC,
+    PLACEHOLDER,
+    RANGE,
+    RANGE_AFTER_MONTH,
+    RELATIVE,
+    RETURN_CUE,
+    STAY,
+    UNITS,
+    WEEKDAY,
+    WEEKDAYS,
+)
+from chatbot.models.offline.quantities import number
 
 Role = Literal["departure", "return"]
-
-# Folded month and weekday words, each with the language dateparser shall read it in.
-_MONTHS: Final = {
-    **dict.fromkeys(
-        words(
-            """
-            january february march april may june july august september october november december jan feb
-            mar apr jun jul aug sep sept oct nov dec
-            """
-        ),
-        "en",
-    ),
-    **dict.fromkeys(
-        words(
-            """
-            janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro fev
-            abr mai ago set out dez
-            """
-        ),
-        "pt",
-    ),
-    **dict.fromkeys(
-        words(
-            """
-            enero febrero marzo mayo junio julio septiembre setiembre octubre noviembre diciembre ene dic
-            """
-        ),
-        "es",
-    ),
-}
-_WEEKDAYS: Final = {
-    **dict.fromkeys(words("monday tuesday wednesday thursday friday saturday sunday"), "en"),
-    **dict.fromkeys(words("segunda terca quarta quinta sexta sabado domingo"), "pt"),
-    **dict.fromkeys(words("lunes martes miercoles jueves viernes"), "es"),
-}
-_UNITS: Final = {
-    **dict.fromkeys(
-        ("day", "days", "dia", "dias", "night", "nights", "noite", "noites", "noche", "noches"), "days"
-    ),
-    **dict.fromkeys(("week", "weeks", "semana", "semanas"), "weeks"),
-    **dict.fromkeys(("month", "months", "mes", "meses"), "months"),
-}
-
-
-def _any_of(words: dict[str, str]) -> str:
-    return "(?:" + "|".join(sorted(words, key=len, reverse=True)) + ")"
-
-
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|o|ro|er|a)?"
-_MONTH = rf"(?P<month>{_any_of(_MONTHS)})\b\.?"
-_YEAR = r"(?:(?:,|\s+of|\s+de|\s+del)?\s*(?P<year>20\d{2}))?(?!\d)"
-_OF = r"(?:\s+(?:of|de|do|del)\s+|\s+|-|/)?"
-_TILL = r"\s*(?:-|\u2013|to|until|till|and|a|ate|al|hasta|e|y)\s*(?:o\s+|the\s+|dia\s+|el\s+)?"
-_NOT_COUNTED = (
-    r"(?!\s*(?:adult|pe[os]|child|kid|cria|nin|bab|bebe|inf|pass|pasa|trav|ticket|nights|days|dias))"
-)
-_PLACEHOLDER = "\N{BULLET}"
-
-_ISO = re.compile(r"(?<!\d)(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?!\d)")
-_RANGE = re.compile(rf"(?<![\d/.])(?P<first>\d{{1,2}})(?:st|nd|rd|th|o)?{_TILL}{_DAY}{_OF}{_MONTH}{_YEAR}")
-_RANGE_AFTER_MONTH = re.compile(
-    rf"\b{_MONTH}\s+(?P<first>\d{{1,2}})(?:st|nd|rd|th)?{_TILL}(?P<day>\d{{1,2}})(?:st|nd|rd"
-    rf"|th)?(?![\d/]){_YEAR}{_NOT_COUNTED}"
-)
-_DAY_MONTH = re.compile(rf"(?<![\d/.,]){_DAY}{_OF}{_MONTH}{_YEAR}")
-_MONTH_DAY = re.compile(
-    rf"\b{_MONTH}\s+(?:the\s+)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d/]){_YEAR}{_NOT_COUNTED}"
-)
-_NUMERIC = re.compile(
-    r"(?<![\d/.,-])(?P<day>\d{1,2})(?:/(?P<month>\d{1,2})(?:/(?P<year>\d{4}|\d{2}))?"
-    r"|[.-](?P<dotted_month>\d{1,2})[.-](?P<dotted_year>\d{4}))(?![\d/])"
-)
-_RELATIVE = re.compile(
-    r"\b(?P<after>(?:the )?day after tomorrow|depois de amanha|pasado manana)\b"
-    r"|\b(?P<word>today|tonight|tomorrow|hoje|amanha|hoy)\b|(?<!la )(?<!de )\b(?P<manana>manana)\b"
-)
-_AHEAD = re.compile(
-    rf"\b(?:in|em|en|dentro de|daqui a|daqui|within)\s+{NUMBER}\s+(?P<unit>{_any_of(_UNITS)})\b"
-    rf"|\b(?P<next>next week|(?:na |a )?proxima semana|(?:na )?semana que vem|(?:la )?semana que viene)\b"
-    rf"|\b(?P<weekend>weekend|fim de semana|fin de semana|finde)\b"
-)
-_WEEKDAY = re.compile(rf"\b(?P<weekday>{_any_of(_WEEKDAYS)})(?:[ -]feira)?\b(?!\s+(?:classe|clase|vez))")
-_BARE_DAY = re.compile(
-    rf"\b(?:the\s+)?(?P<nth>\d{{1,2}})(?:st|nd|rd|th)\b|\b(?:dia"
-    rf"|el)\s+(?:dia\s+)?(?P<day>\d{{1,2}})\b(?![\d:/h]){_NOT_COUNTED}"
-)
-_BARE_MONTH = re.compile(
-    rf"\b(?:in|during|em|en|no mes de|en el mes de)\s+(?P<month>{_any_of(_MONTHS)})\b"
-    r"|\b(?P<next>next month|(?:no )?(?:mes que vem|proximo mes)|(?:el )?(?:mes que viene))\b"
-)
-_STAY = re.compile(
-    rf"\b(?:for|por|durante|stay(?:ing)?(?: for)?|ficar|ficando"
-    rf"|quedarme)\s+{NUMBER}\s+(?P<unit>{_any_of(_UNITS)})\b"
-    rf"|\b{NUMBER.replace('(', '(?P<nights>', 1)}\s+(?:nights?|noites?|noches?)\b"
-)
-_RETURN_CUE = re.compile(
-    r"\b(?:return(?:ing|s)?|back|inbound|volta(?:ndo|r|s)?|volto|retorn\w*|regres\w*|vuelta|vuelvo"
-    r"|volver|volviendo"
-    r")\b|\b(?:until|till|ate|hasta)\s*(?:o|el|the|dia|on)?\s*$"
-)
-_DEPARTURE_CUE = re.compile(
-    r"\b(?:leav(?:e|ing)|depart(?:ing|ure)?|outbound|going|ida|ir|sai(?:r|ndo|da)|part(?:ir|indo|ida)"
-    r"|sal(?:ir|iendo|ida))\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +86,7 @@ def read_dates(text: str, today: date) -> list[When]:
     for kind in (_iso, _ranges, _stays, _day_and_month, _numeric, _relative, _ahead, _weekdays, _bare):
         for when in kind(rest, today):
             found.append(when)
-            rest = rest[: when.start] + _PLACEHOLDER * (when.end - when.start) + rest[when.end :]
+            rest = rest[: when.start] + PLACEHOLDER * (when.end - when.start) + rest[when.end :]
     found.sort(key=lambda when: (when.start, when.role == "return"))
     return [_with_role(text, found, index) for index in range(len(found))]
 
@@ -179,7 +94,7 @@ def read_dates(text: str, today: date) -> list[When]:
 def blank(text: str, dates: list[When]) -> str:
     """The text with its date phrases overwritten, so that their numbers are not read as something else."""
     for when in dates:
-        text = text[: when.start] + _PLACEHOLDER * (when.end - when.start) + text[when.end :]
+        text = text[: when.start] + PLACEHOLDER * (when.end - when.start) + text[when.end :]
     return text
 
 
@@ -190,7 +105,7 @@ def _with_role(text: str, found: list[When], index: int) -> When:
     before = text[found[index - 1].end if index else 0 : when.start]
     last = {
         role: max((match.start() for match in cue.finditer(before)), default=-1)
-        for role, cue in (("return", _RETURN_CUE), ("departure", _DEPARTURE_CUE))
+        for role, cue in (("return", RETURN_CUE), ("departure", DEPARTURE_CUE))
     }
     if last["return"] > last["departure"]:
         return replace(when, role="return")
@@ -198,38 +113,38 @@ def _with_role(text: str, found: list[When], index: int) -> When:
 
 
 def _iso(text: str, _: date) -> Iterator[When]:
-    for match in _ISO.finditer(text):
+    for match in ISO.finditer(text):
         yield _numbered(match, int(match["day"]), int(match["month"]), int(match["year"]))
 
 
 def _ranges(text: str, _: date) -> Iterator[When]:
-    for pattern in (_RANGE, _RANGE_AFTER_MONTH):
+    for pattern in (RANGE, RANGE_AFTER_MONTH):
         for match in pattern.finditer(text):
             year = int(match["year"]) if match["year"] else None
             middle = match.end("first")
             first, last = int(match["first"]), int(match["day"])
             yield When(match.start(), middle, "departure", day=first, month=match["month"], year=year)
             yield When(middle, match.end(), "return", day=last, month=match["month"], year=year)
-        text = pattern.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
+        text = pattern.sub(lambda match: PLACEHOLDER * len(match[0]), text)
 
 
 def _stays(text: str, _: date) -> Iterator[When]:
-    for match in _STAY.finditer(text):
+    for match in STAY.finditer(text):
         count = number(match[1] or match["nights"])
-        unit = _UNITS[match["unit"]] if match["unit"] else "days"
+        unit = UNITS[match["unit"]] if match["unit"] else "days"
         yield When(match.start(), match.end(), nights=count * {"days": 1, "weeks": 7, "months": 30}[unit])
 
 
 def _day_and_month(text: str, _: date) -> Iterator[When]:
-    for pattern in (_DAY_MONTH, _MONTH_DAY):
+    for pattern in (DAY_MONTH, MONTH_DAY):
         for match in pattern.finditer(text):
             year = int(match["year"]) if match["year"] else None
             yield When(match.start(), match.end(), day=int(match["day"]), month=match["month"], year=year)
-        text = pattern.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
+        text = pattern.sub(lambda match: PLACEHOLDER * len(match[0]), text)
 
 
 def _numeric(text: str, _: date) -> Iterator[When]:
-    for match in _NUMERIC.finditer(text):
+    for match in NUMERIC.finditer(text):
         day, month = int(match["day"]), int(match["month"] or match["dotted_month"])
         if month > 12 >= day:  # noqa: PLR2004 - months in a year
             day, month = month, day
@@ -242,7 +157,7 @@ def _numbered(match: re.Match[str], day: int, month: int, year: int | None) -> W
 
 
 def _relative(text: str, today: date) -> Iterator[When]:
-    for match in _RELATIVE.finditer(text):
+    for match in RELATIVE.finditer(text):
         phrase, language = {
             "today": ("today", "en"),
             "tonight": ("today", "en"),
@@ -257,27 +172,27 @@ def _relative(text: str, today: date) -> Iterator[When]:
 
 
 def _ahead(text: str, today: date) -> Iterator[When]:
-    for match in _AHEAD.finditer(text):
+    for match in AHEAD.finditer(text):
         if match["weekend"]:
             phrase = "saturday"
         elif match["next"]:
             phrase = "in 1 week"
         else:
-            phrase = f"in {number(match[1])} {_UNITS[match['unit']]}"
+            phrase = f"in {number(match[1])} {UNITS[match['unit']]}"
         yield When(match.start(), match.end(), fixed=_parse(phrase, "en", today))
 
 
 def _weekdays(text: str, today: date) -> Iterator[When]:
-    for match in _WEEKDAY.finditer(text):
+    for match in WEEKDAY.finditer(text):
         word = match["weekday"]
-        yield When(match.start(), match.end(), fixed=_parse(word, _WEEKDAYS[word], today))
+        yield When(match.start(), match.end(), fixed=_parse(word, WEEKDAYS[word], today))
 
 
 def _bare(text: str, _: date) -> Iterator[When]:
-    for match in _BARE_DAY.finditer(text):
+    for match in BARE_DAY.finditer(text):
         yield When(match.start(), match.end(), day=int(match["nth"] or match["day"]))
-    text = _BARE_DAY.sub(lambda match: _PLACEHOLDER * len(match[0]), text)
-    for match in _BARE_MONTH.finditer(text):
+    text = BARE_DAY.sub(lambda match: PLACEHOLDER * len(match[0]), text)
+    for match in BARE_MONTH.finditer(text):
         yield When(match.start(), match.end(), month=match["month"] or "")
 
 
@@ -301,7 +216,7 @@ def _parse_day(day: int, month: str, year: int) -> date | None:
     if month.isdigit():
         text, languages = f"{year:04}-{int(month):02}-{day:02}", ["en"]
     else:
-        text, languages = f"{day} {month} {year}", [_MONTHS[month]]
+        text, languages = f"{day} {month} {year}", [MONTHS[month]]
     settings = {"DATE_ORDER": "YMD" if month.isdigit() else "DMY", "STRICT_PARSING": True}
     found = dateparser.parse(text, languages=languages, settings=settings)
     return found.date() if found and (found.day, found.year) == (day, year) else None
