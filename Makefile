@@ -10,7 +10,7 @@ NPM := cd $(WEB) && PATH="$(abspath $(BIN)):$$PATH" npm --silent
 NODE_IS_NEW_ENOUGH := node -e 'const [a, b] = process.versions.node.split("."); process.exit(!(a > 20 || a == 20 && b >= 19))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check page types lint clean
+.PHONY: help run test check page types lint bench clean
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,11 @@ types: $(STAMPS)/install
 	$(BIN)/mypy
 
 page: $(STAMPS)/page ## build the page into chatbot/web/dist
+
+bench: $(STAMPS)/install ## ratios against named peers, interleaved
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python benchmarks/keys.py
+	$(BIN)/python benchmarks/hits.py
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) $(WEB)/node_modules $(WEB)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -119,7 +119,8 @@ async def _server(
             max_connections=max_connections,
             timeout=timeout,
             socket_connect_timeout=timeout,
-            socket_timeout=timeout,
+            # The store's deadline ends a command; one more for each read would cost as much as the read.
+            socket_timeout=None,
             protocol=3,
             # Once: a pooled connection may have died with the server it was made to.
             retry=Retry(NoBackoff(), 1),

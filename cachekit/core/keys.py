@@ -53,6 +53,7 @@ NO_PARAMS: Final[Any] = object()
 _SAFE_SEGMENT: Final = re.compile(r"[A-Za-z0-9_.\-]+")
 _UNSAFE_CHARACTER: Final = re.compile(r"[^A-Za-z0-9_.\-]")
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
+_STRING: Final = frozenset({str})
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -148,18 +149,18 @@ def canonical_text(params: Any) -> bytes:
     """The one text that stands for `params`; see the module's docstring."""
     try:
         if type(params) is dict and _is_flat(params):
-            return _encode(params)
+            text = _encode(params)
+            # Shows a name with a "$", which has another form, more quickly than a look at each.
+            if b"$" not in text:
+                return text
         return _encode(_canonical(params, 0))
     except UnicodeEncodeError:
         raise InvalidKey("params hold a string with an unpaired surrogate, which UTF-8 cannot hold") from None
 
 
 def _is_flat(params: dict[Any, Any]) -> bool:
-    """Whether encoding as it is already gives the canonical text; most params are such."""
-    for name, value in params.items():
-        if type(name) is not str or type(value) not in _PLAIN or name[:1] == "$":
-            return False
-    return True
+    """Whether encoding as it is gives the canonical text, but for names with a "$"; most params are such."""
+    return _STRING.issuperset(map(type, params)) and _PLAIN.issuperset(map(type, params.values()))
 
 
 def _canonical(value: Any, depth: int) -> Any:
