@@ -150,7 +150,7 @@ def canonical_text(params: Any) -> bytes:
     try:
         if type(params) is dict and _is_flat(params):
             text = _encode(params)
-            # Shows a name with a "$", which has another form, more quickly than a look at each.
+            # A "$" may begin a name, which then has another form; this is quicker than a look at each.
             if b"$" not in text:
                 return text
         return _encode(_canonical(params, 0))
