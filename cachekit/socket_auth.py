@@ -32,6 +32,7 @@ DEFAULT_TTL: Final = 3600
 
 _BATCH: Final = 500
 _ATTEMPTS: Final = 8
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
@@ -75,7 +76,6 @@ class SocketAuthRepository:
                 *self._indexing(socket_id, auth),
                 # What crashed instances have left behind goes with the next who connects.
                 ("ZREMRANGEBYSCORE", self._live, "-inf", self._horizon()),
-                ("EXPIRE", self._live, self._ttl),
             ]
         )
         return auth
@@ -165,7 +165,12 @@ class SocketAuthRepository:
             if stored is None or auth is None:
                 return None
             changed = msgspec.structs.replace(change(auth), last_activity=self._now())
-            arguments = (stored, _encode(changed, onto=stored), self._ttl * 1000)
+            try:
+                document = _encode(changed, onto=stored)
+            except _UNREADABLE:
+                # What another service wrote beside our fields is damaged: the value is nobody's to keep.
+                return None
+            arguments = (stored, document, self._ttl * 1000)
             if await self._store.run_script(COMPARE_AND_SET, key, *arguments):
                 await self._store.pipeline(self._indexing(socket_id, changed))
                 return changed
@@ -174,7 +179,7 @@ class SocketAuthRepository:
         )
 
     async def _look_up(self, socket_ids: list[str]) -> dict[str, SocketAuth]:
-        stored = await self._store.pipeline([("GET", self._sockets.literal(each)) for each in socket_ids])
+        stored = await self._store.get_many([self._sockets.literal(each) for each in socket_ids])
         read = ((each, self._read(value)) for each, value in zip(socket_ids, stored, strict=True) if value)
         return {each: auth for each, auth in read if auth is not None}
 
@@ -184,6 +189,7 @@ class SocketAuthRepository:
         return [
             ("ZADD", self._live, score, socket_id),
             ("ZADD", user_index, score, socket_id),
+            ("EXPIRE", self._live, self._ttl),
             ("EXPIRE", user_index, self._ttl),
         ]
 
@@ -193,7 +199,7 @@ class SocketAuthRepository:
     def _read(self, stored: bytes) -> SocketAuth | None:
         try:
             return self._decode(stored)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _UNREADABLE:
             return None
 
     def _now(self) -> dt.datetime:

@@ -13,14 +13,14 @@ from cachekit.errors import CacheKitError
 from chatbot.app import serve
 from chatbot.demo import Demo, demo
 from chatbot.errors import SettingsError
-from chatbot.settings import settings_from_environment
+from chatbot.settings import MAX_PORT, settings_from_environment
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m chatbot", description=__doc__)
     parser.add_argument("mode", nargs="?", choices=["serve", "demo"], default="serve")
-    parser.add_argument("--port", type=int, default=8080, help="of the demo's gateway (default: 8080)")
+    parser.add_argument("--port", type=_port, default=8080, help="of the demo's gateway (default: 8080)")
     parser.add_argument(
         "--latency-ms", type=float, default=400.0, help="of the demo's flight API, median (default: 400)"
     )
@@ -33,10 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             asyncio.run(_demo(options.port, options.latency_ms))
         else:
             asyncio.run(_until_stopped(serve(settings_from_environment(os.environ))))
+    except KeyboardInterrupt:
+        # Ctrl-C before the signal handlers were in place.
+        raise SystemExit(130) from None
     except (SettingsError, CacheKitError) as error:
         raise SystemExit(f"cannot start: {error}") from error
     except OSError as error:
         raise SystemExit(f"cannot start: {error.strerror or error}") from error
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port number from 0 to {MAX_PORT} is allowed")
+    return int(text)
 
 
 async def _demo(port: int, latency_ms: float) -> None:

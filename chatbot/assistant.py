@@ -173,7 +173,7 @@ class Assistant:
             reply: ToolReply = await self._tools.run(call.name, call.input)
         except ToolError as error:
             listener.tool_finished(call, None, error)
-            return ToolResultBlock(call.id, {"error": str(error)}, is_error=True)
+            return ToolResultBlock(call.id, {"error": str(error), "code": error.code}, is_error=True)
         listener.tool_finished(call, reply.offers, None)
         return ToolResultBlock(call.id, reply.content)
 

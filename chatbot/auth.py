@@ -25,7 +25,7 @@ _MAX_SUBJECT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token speaks for, and until when (epoch seconds)."""
+    """Who a token speaks for, and until when (epoch seconds, the leeway included)."""
 
     user_id: str
     expires_at: float
@@ -62,7 +62,7 @@ class TokenVerifier:
         subject = claims["sub"]
         if not subject or len(subject) > _MAX_SUBJECT:
             raise AuthError(f"The token's subject must be 1 to {_MAX_SUBJECT} characters.")
-        return Identity(user_id=subject, expires_at=float(claims["exp"]))
+        return Identity(user_id=subject, expires_at=float(claims["exp"]) + LEEWAY)
 
     def _claims(self, token: str) -> dict[str, Any]:
         required = [*_REQUIRED, *(["aud"] if self._audience else []), *(["iss"] if self._issuer else [])]

@@ -96,8 +96,13 @@ async def _sandbox(latency_ms: float) -> AsyncIterator[_Sandbox]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(_SANDBOX_DEADLINE):
-            line = await process.stdout.readline()
+        try:
+            async with asyncio.timeout(_SANDBOX_DEADLINE):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise SettingsError(
+                f"the Amadeus sandbox was not ready within {_SANDBOX_DEADLINE:.0f} s"
+            ) from None
         if not line:
             raise SettingsError("the Amadeus sandbox did not start; what it said is above")
         yield msgspec.json.decode(line, type=_Sandbox)

@@ -1,6 +1,7 @@
 """The Socket.IO handlers: who may come in, what they may send, and what they get back."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 import secrets
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD: Final = 64 * 1024
 """Bytes of one message from a client; the longest question is far below."""
+CLOSING_DEADLINE: Final = 3.0
+"""Seconds in which the sockets are signed off at shutdown."""
+MAX_WAITING: Final = 16
+"""Requests of one socket that may wait for the one before them."""
 TOUCH_INTERVAL: Final = 30.0
 """Seconds between two notes of one socket's activity in Redis."""
 
@@ -41,6 +46,7 @@ class Connected:
     session_id: str | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Keeps the socket's requests in the order in which they came: each event is a task of its own."""
+    waiting: int = 0
 
 
 Handler = Callable[["Gateway", str, Connected, Any], Awaitable[dict[str, Any]]]
@@ -54,6 +60,9 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
         connected = gateway.connected.get(sid)
         if connected is None:
             return _refusal("not_connected", "This socket is not signed in.")
+        if connected.waiting >= MAX_WAITING:
+            return _refusal("busy", "Too many requests at once; wait for their answers.")
+        connected.waiting += 1
         try:
             async with connected.lock:
                 gateway.require_signed_in(connected)
@@ -67,6 +76,8 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
         except Exception:
             logger.exception("%s failed", handler.__name__)
             return _refusal("internal", "Something went wrong on our side; try again.")
+        finally:
+            connected.waiting -= 1
 
     return respond
 
@@ -112,10 +123,13 @@ class Gateway:
         self._server.attach(application)
 
     async def aclose(self) -> None:
-        """Disconnect the sockets this instance holds, so that none stays registered."""
-        for sid in list(self.connected):
-            await self._server.disconnect(sid)
-            await self._disconnect(sid)
+        """Disconnect the sockets this instance holds, so that none stays registered.
+
+        Takes `CLOSING_DEADLINE` seconds at most: with Redis away the keys are left to expire.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_DEADLINE):
+                await asyncio.gather(*(self._server.disconnect(sid) for sid in list(self.connected)))
         # The transports below are told to close as well; the web server waits for them.
         for transport in list(self._server.eio.sockets.values()):
             await transport.close(wait=False)
@@ -138,18 +152,11 @@ class Gateway:
         self.connected[sid] = Connected(
             identity.user_id, identity.expires_at, touched_at=self._clock.monotonic()
         )
-        if self._has_left(sid):
-            await self._disconnect(sid)
-            raise _refused("gone", "The client left before it was signed in.")
 
     def require_signed_in(self, connected: Connected) -> None:
         """Raises AuthError once the socket's token has ended."""
         if self._clock.time() >= connected.expires_at:
             raise AuthError("The token has expired; sign in again.", code="token_expired")
-
-    def _has_left(self, sid: str) -> bool:
-        """Whether the client went away during its own connect handler, of which no event tells."""
-        return self._server.manager.eio_sid_from_sid(sid, "/") not in self._server.environ
 
     async def _disconnect(self, sid: str, *_: object) -> None:
         self.connected.pop(sid, None)
@@ -175,6 +182,7 @@ class Gateway:
             "sessionId": session_id,
             "model": {"name": self._model.name, "offline": self._model.offline},
             "history": [_shown(message) for message in history],
+            "answering": self._generations.answering(session_id),
         }
 
     @acknowledged
@@ -182,21 +190,22 @@ class Gateway:
         """`chat:message`: keep the question and begin to answer it."""
         request = parse(payload, SendMessage)
         session_id = _require_bound(connected, request.session_id)
-        earlier = await self._sessions.answer_to(session_id, connected.user_id, request.message_id)
-        if earlier is not None:
-            return {"answerId": earlier}
+        user_id = connected.user_id
+        answer_id = await self._sessions.answer_to(session_id, user_id, request.message_id)
+        if answer_id is not None and await self._is_answered(session_id, user_id, answer_id):
+            return {"answerId": answer_id}
         with self._generations.claim(session_id):
             await self._note_activity(sid, connected)
-            answer_id, new = await self._sessions.add_question(
+            # A question that was kept but never answered, since its instance died, is answered now.
+            answer_id, _ = await self._sessions.add_question(
                 session_id,
-                connected.user_id,
+                user_id,
                 message_id=request.message_id,
-                answer_id=secrets.token_urlsafe(12),
+                answer_id=answer_id or secrets.token_urlsafe(12),
                 text=request.text,
             )
-            if new:
-                emit = functools.partial(self._emit, sid)
-                self._generations.start(answer_id, session_id, connected.user_id, emit)
+            emit = functools.partial(self._emit, session_id)
+            self._generations.start(answer_id, session_id, user_id, emit)
         return {"answerId": answer_id}
 
     @acknowledged
@@ -206,11 +215,18 @@ class Gateway:
         session_id = connected.session_id
         return {"stopped": bool(session_id) and self._generations.stop(request.answer_id, session_id or "")}
 
-    async def _emit(self, sid: str, event: str, payload: dict[str, Any]) -> None:
-        """Send to a socket held here; one that has gone misses it."""
-        if sid in self.connected:
-            # ignore_queue: what this instance writes goes to its own sockets, not through Redis.
-            await self._server.emit(event, payload, to=sid, ignore_queue=True)
+    async def _is_answered(self, session_id: str, user_id: str, answer_id: str) -> bool:
+        """Whether that answer is kept, or being written here."""
+        if self._generations.answering(session_id) == answer_id:
+            return True
+        return await self._sessions.is_kept(session_id, user_id, answer_id)
+
+    async def _emit(self, session_id: str, event: str, payload: dict[str, Any]) -> None:
+        """Send to the sockets held here that have started the session; one that has gone misses it."""
+        for sid, connected in list(self.connected.items()):
+            if connected.session_id == session_id:
+                # ignore_queue: what this instance writes goes to its own sockets, not through Redis.
+                await self._server.emit(event, payload, to=sid, ignore_queue=True)
 
     async def _note_activity(self, sid: str, connected: Connected) -> None:
         now = self._clock.monotonic()

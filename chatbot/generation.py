@@ -10,7 +10,7 @@ import msgspec
 
 from cachekit.errors import CacheKitError
 from chatbot.assistant import Assistant, Ending, Transcript
-from chatbot.errors import ChatbotError, LimitError, ToolError
+from chatbot.errors import ChatbotError, LimitError, ModelError, ToolError
 from chatbot.messages import Delta, Done, ErrorInfo, Offers, Outgoing, ToolProgress
 from chatbot.models.protocol import ToolUse
 from chatbot.sessions import SessionRepository
@@ -65,6 +65,7 @@ class Outbox:
             state="done" if error is None else "error",
             input=dict(call.input),
             message=None if error is None else str(error),
+            code=None if error is None else error.code,
         )
         if offers is not None:
             found = {
@@ -135,10 +136,13 @@ class Generation:
         try:
             return await self._answering
         except asyncio.CancelledError:
-            if not self._stopped:
-                self._answering.cancel()
+            if self._stopped:
+                return "stopped"
+            self._answering.cancel()
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
                 raise
-            return "stopped"
+            raise ModelError("The model broke off the answer; try again.") from None
 
 
 class Generations:
@@ -149,6 +153,7 @@ class Generations:
         self._sessions = sessions
         self._by_session: dict[str, Generation] = {}
         self._claimed: set[str] = set()
+        self._closed = False
 
     @contextmanager
     def claim(self, session_id: str) -> Iterator[None]:
@@ -156,6 +161,8 @@ class Generations:
 
         Raises LimitError while an answer is being written, or a question taken, in this session.
         """
+        if self._closed:
+            raise LimitError("This server is closing; ask again in a moment.", code="draining")
         if session_id in self._by_session or session_id in self._claimed:
             raise LimitError("An answer is still being written; stop it or wait for its end.")
         self._claimed.add(session_id)
@@ -172,13 +179,19 @@ class Generations:
         generation.task.add_done_callback(lambda _: self._by_session.pop(session_id, None))
         return generation
 
+    def answering(self, session_id: str) -> str | None:
+        """The id of the answer that this instance is writing in a session; None if there is none."""
+        generation = self._by_session.get(session_id)
+        return None if generation is None else generation.answer_id
+
     def stop(self, answer_id: str, session_id: str) -> bool:
         """Stop an answer of this session; what was written stays. Whether it was still being written."""
         generation = self._by_session.get(session_id)
         return generation is not None and generation.answer_id == answer_id and generation.stop()
 
     async def aclose(self) -> None:
-        """Stop all answers, and wait until what was written is kept."""
+        """Take no more questions, stop all answers, and wait until what was written is kept."""
+        self._closed = True
         generations = list(self._by_session.values())
         for generation in generations:
             generation.stop()

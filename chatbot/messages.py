@@ -4,16 +4,18 @@ Client to server, each acknowledged with `{"ok": true, …}` or `{"ok": false, "
 
 | event          | payload                              | acknowledgement beside `ok`                     |
 |----------------|--------------------------------------|-------------------------------------------------|
-| `chat:start`   | `{sessionId?}`                       | `sessionId`, `model {name, offline}`, `history` |
+| `chat:start`   | `{sessionId?}`                       | `sessionId`, `model {name, offline}`, `history`, |
+|                |                                      | `answering` (the answer being written, or null) |
 | `chat:message` | `{sessionId, text, messageId}`       | `answerId`                                      |
 | `chat:stop`    | `{answerId}`                         | `stopped`                                       |
 
-Server to client, all carrying the `answerId` they belong to and a `seq` that counts from 1 without gaps:
+Server to client, to every socket that has started the session, all carrying the `answerId` they belong to
+and a `seq` that counts from 1 without gaps:
 
 | event         | payload beside `answerId`, `seq`                                                      |
 |---------------|---------------------------------------------------------------------------------------|
 | `chat:delta`  | `text`                                                                                |
-| `chat:tool`   | `toolId`, `name`, `state` ("running", "done", "error"), `input`, `message?`           |
+| `chat:tool`   | `toolId`, `name`, `state` ("running", "done", "error"), `input`, `message?`, `code?`  |
 | `chat:offers` | `toolId`, `search`, `offers`, `total`, `source` ("live", "cache"), `age`, `fetchedAt` |
 | `chat:done`   | `stopReason` (see `Done`), `error?`                                                   |
 
@@ -75,13 +77,17 @@ class Delta(Outgoing, frozen=True, rename="camel", omit_defaults=True, kw_only=T
 
 
 class ToolProgress(Outgoing, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """`chat:tool`: a tool call begins or ends. `message` says why it failed, in a sentence."""
+    """`chat:tool`: a tool call begins or ends.
+
+    Of a failed one `code` says why in a stable word, and `message` in a sentence.
+    """
 
     tool_id: str
     name: str
     state: Literal["running", "done", "error"]
     input: dict[str, Any]
     message: str | None = None
+    code: str | None = None
 
 
 class Segment(msgspec.Struct, frozen=True, rename="camel"):

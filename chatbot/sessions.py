@@ -9,6 +9,7 @@ One hash a session, `chat_session:{sessionId}`, so that each script touches a si
 | `count`           | how many messages there are                                              |
 | `m:{number}`      | a message as JSON, numbered from 1                                       |
 | `q:{messageId}`   | the id of the answer to the question that the client sent under that id  |
+| `a:{answerId}`    | the same id, once that answer is kept                                    |
 """
 
 import datetime as dt
@@ -27,22 +28,21 @@ from chatbot.models.protocol import ModelMessage
 DEFAULT_TTL: Final = 86_400
 """Seconds a session is kept after its last message."""
 
-# Invariant: only the owner's existing session grows, each question is taken once, and numbers have no gap.
-# KEYS[1] the session; ARGV: owner, message id or '', answer id, message, ttl in seconds.
-# Returns {1, answer id} when appended, {0, earlier answer id} for a question already taken, or {-1} where
-# the owner has no such session.
+# Invariant: only the owner's existing session grows, each question and each answer is taken once, also if
+# the command is sent again because its reply was lost, and numbers have no gap.
+# KEYS[1] the session; ARGV: owner, the field that guards against repetition, answer id, message, ttl (s).
+# Returns {1, answer id} when appended, by this call or the one it repeats; {0, earlier answer id} for a
+# question already taken; {-1} where the owner has no such session.
 _APPEND: Final = """
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
     return {-1}
 end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
-if ARGV[2] ~= '' then
-    local earlier = redis.call('HGET', KEYS[1], 'q:' .. ARGV[2])
-    if earlier then
-        return {0, earlier}
-    end
-    redis.call('HSET', KEYS[1], 'q:' .. ARGV[2], ARGV[3])
+local earlier = redis.call('HGET', KEYS[1], ARGV[2])
+if earlier then
+    return {earlier == ARGV[3] and 1 or 0, earlier}
 end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 local number = redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('HSET', KEYS[1], 'm:' .. number, ARGV[4])
 return {1, ARGV[3]}
@@ -102,11 +102,19 @@ class SessionRepository:
 
     async def answer_to(self, session_id: str, user_id: str, message_id: str) -> str | None:
         """The id of the answer to a question already taken under that message id; None for a new one."""
-        key = self._keys.literal(session_id)
-        owner, answer_id = await self._store.execute("HMGET", key, "owner", f"q:{message_id}")
+        answer_id = await self._field(session_id, user_id, f"q:{message_id}")
+        return None if answer_id is None else str(answer_id, "utf-8")
+
+    async def is_kept(self, session_id: str, user_id: str, answer_id: str) -> bool:
+        """Whether that answer is in the history."""
+        return await self._field(session_id, user_id, f"a:{answer_id}") is not None
+
+    async def _field(self, session_id: str, user_id: str, name: str) -> bytes | None:
+        owner, value = await self._store.execute("HMGET", self._keys.literal(session_id), "owner", name)
         if owner != user_id.encode():
             raise SessionError("There is no such chat of yours.")
-        return None if answer_id is None else str(answer_id, "utf-8")
+        found: bytes | None = value
+        return found
 
     async def add_question(
         self, session_id: str, user_id: str, *, message_id: str, answer_id: str, text: str
@@ -116,7 +124,7 @@ class SessionRepository:
         A question sent again under the same `message_id` is not added, and gets the first answer's id.
         """
         message = SessionMessage(role="user", text=text, at=self._now(), message_id=message_id)
-        return await self._append(session_id, user_id, message_id, answer_id, message)
+        return await self._append(session_id, user_id, f"q:{message_id}", answer_id, message)
 
     async def add_answer(
         self,
@@ -132,15 +140,15 @@ class SessionRepository:
         message = SessionMessage(
             role="assistant", text=text, at=self._now(), answer_id=answer_id, offers=offers, turns=turns
         )
-        await self._append(session_id, user_id, "", answer_id, message)
+        await self._append(session_id, user_id, f"a:{answer_id}", answer_id, message)
 
     async def _append(
-        self, session_id: str, user_id: str, message_id: str, answer_id: str, message: SessionMessage
+        self, session_id: str, user_id: str, guard: str, answer_id: str, message: SessionMessage
     ) -> tuple[str, bool]:
         document = msgspec.json.encode(message)
         key = self._keys.literal(session_id)
         outcome, *rest = await self._store.run_script(
-            _APPEND, key, user_id, message_id, answer_id, document, self._ttl
+            _APPEND, key, user_id, guard, answer_id, document, self._ttl
         )
         if outcome < 0:
             raise SessionError("There is no such chat of yours.")

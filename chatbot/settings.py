@@ -30,7 +30,7 @@ REQUIRED: Final = (
     "AMADEUS_CLIENT_ID",
     "AMADEUS_CLIENT_SECRET",
 )
-_MAX_PORT: Final = 65_535
+MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
     if demo not in {"0", "1"}:
         raise SettingsError(f"CHATBOT_DEMO={demo!r}: allowed are 0 and 1")
     port = given.get("CHATBOT_PORT", "8080")
-    if not port.isdecimal() or int(port) > _MAX_PORT:
-        raise SettingsError(f"CHATBOT_PORT={port!r}: a port number from 0 to {_MAX_PORT} is allowed")
+    if not port.isdecimal() or int(port) > MAX_PORT:
+        raise SettingsError(f"CHATBOT_PORT={port!r}: a port number from 0 to {MAX_PORT} is allowed")
     origins = (origin.strip() for origin in given.get("CHATBOT_ORIGINS", "").split(","))
     return Settings(
         host=given.get("CHATBOT_HOST", "127.0.0.1"),

@@ -26,7 +26,7 @@ CORE_ARROWS = {
     "connection": {"embedded", "errors"},
     "store": {"errors"},
     "sweep": {"keys", "store"},
-    "context": {"policy"},
+    "context": {"policy", "errors"},
     "fill": {
         *("clock", "codec", "context", "entry", "events", "keys", "policy", "singleflight", "store"),
         *("sweep", "errors"),

@@ -50,11 +50,14 @@ async def test_a_session_is_bound_and_unbound(repository, cache, clock):
 
 
 async def test_activity_renews_the_life_of_a_socket(repository, cache):
-    """A socket in use does not expire."""
+    """A socket in use does not expire, and neither do the indexes it stands in."""
     await repository.set_socket_auth("s1", "ana")
-    await cache.store.execute("EXPIRE", "socket_auth:s1", 5)
+    keys = ("socket_auth:s1", "socket_auth_index:sockets", "socket_auth_index:user:ana")
+    for key in keys:
+        await cache.store.execute("EXPIRE", key, 5)
     assert await repository.touch("s1") is not None
-    assert await cache.store.execute("TTL", "socket_auth:s1") > 3_000
+    for key in keys:
+        assert 3_000 < await cache.store.execute("TTL", key) <= 3_600
 
 
 async def test_a_removed_socket_leaves_no_key(repository, cache):
@@ -146,13 +149,38 @@ async def test_clean_up_spares_a_socket_whose_index_lags(repository, clock, cach
     assert await repository.get_connected_sockets_count() == 1
 
 
-@pytest.mark.parametrize("damage", [b"nonsense", b"{}", b'{"userId":"","connectedAt":"x"}', b"\xff"])
+GOOD = b'{"userId":"ana","connectedAt":"2026-11-18T11:06:40Z","lastActivity":"2026-11-18T11:06:40Z"'
+DEEP = b',"more":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"nonsense", b"{}", b'{"userId":"","connectedAt":"x"}', b"\xff", GOOD + DEEP],
+    ids=["text", "fields", "empty", "utf-8", "depth"],
+)
 async def test_a_value_that_does_not_read_is_nobody(repository, cache, damage):
     """A foreign value authenticates no one, and raises nothing."""
     await cache.store.set("socket_auth:s1", damage, px=60_000)
     assert await repository.get_socket_auth("s1") is None
     assert await repository.touch("s1") is None
     assert await repository.remove_socket_auth("s1") is True
+
+
+async def test_what_stands_damaged_beside_our_fields_is_not_changed(repository, cache):
+    """It is read for what we know of it; an update that would lose the rest is not made."""
+    await cache.store.set("socket_auth:s1", GOOD + b',"more":1e999}', px=60_000)
+    assert (await repository.get_socket_auth("s1")).user_id == "ana"
+    assert await repository.touch("s1") is None
+
+
+async def test_a_key_of_another_type_is_nobody(repository, cache):
+    """One odd key does not hide the user's other sockets."""
+    await repository.set_socket_auth("s1", "ana")
+    await repository.set_socket_auth("s2", "ana")
+    await cache.store.unlink("socket_auth:s1")
+    await cache.store.execute("RPUSH", "socket_auth:s1", "x")
+    assert await repository.get_socket_auth("s1") is None
+    assert list(await repository.get_sockets_by_user("ana")) == ["s2"]
 
 
 async def test_a_value_written_by_another_service_is_read(repository, cache):

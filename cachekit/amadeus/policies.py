@@ -52,7 +52,10 @@ def cap_ttl(ttl: int, reply: Mapping[str, Any], now: datetime) -> int:
     ends = [end for offer in offers for end in _ends(offer)]
     if not ends:
         return ttl
-    left = int((min(ends) - _EASTERNMOST - now).total_seconds())
+    try:
+        left = int((min(ends) - _EASTERNMOST - now).total_seconds())
+    except OverflowError:
+        return ttl
     return min(ttl, max(left, SHORTEST_CAP))
 
 
@@ -62,11 +65,11 @@ def _ends(offer: Mapping[str, Any]) -> list[datetime]:
     try:
         last_day = datetime.fromisoformat(offer["lastTicketingDate"]).replace(tzinfo=UTC)
         ends.append(last_day + timedelta(days=1))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     try:
         departure = offer["itineraries"][0]["segments"][0]["departure"]["at"]
         ends.append(datetime.fromisoformat(departure).replace(tzinfo=UTC))
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         pass
     return ends

@@ -6,7 +6,7 @@ from typing import Any
 
 from cachekit.core.clock import Clock
 from cachekit.core.codec import Codec
-from cachekit.core.context import Factory
+from cachekit.core.context import Factory, require_tags
 from cachekit.core.entry import Entry
 from cachekit.core.events import Observer, Observers
 from cachekit.core.fill import Demand, Fill
@@ -74,6 +74,7 @@ class Cache:
         self._closed = True
         for namespace in self._namespaces.values():
             await namespace.aclose()
+        self.store.close()
 
 
 class Namespace:
@@ -121,7 +122,7 @@ class Namespace:
             ConfigurationError: the ttl is less than a millisecond.
             CacheUnavailable: Redis is away. What was not stored is never silently lost.
         """
-        await self._fill.write(self._require(key), value, self._policy_for(ttl), _tags(tags))
+        await self._fill.write(self._require(key), value, self._policy_for(ttl), require_tags(tags))
 
     async def get_or_set(
         self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
@@ -188,13 +189,7 @@ class Namespace:
         return self._space.require(key)
 
     def _demand(self, key: str, factory: Factory, ttl: float | None, tags: Iterable[str]) -> Demand:
-        return Demand(self._require(key), factory, self._policy_for(ttl), _tags(tags))
+        return Demand(self._require(key), factory, self._policy_for(ttl), require_tags(tags))
 
     def _policy_for(self, ttl: float | None) -> Policy:
         return self.policy if ttl is None else self.policy.replace(ttl=ttl)
-
-
-def _tags(tags: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(tags, str):
-        raise ConfigurationError(f"tags={tags!r} is one string; give a list of tags")
-    return tuple(dict.fromkeys(tags))

@@ -27,6 +27,8 @@ from cachekit.errors import InvalidValue
 VERSION: Final = 1
 MAX_DEPTH: Final = 200
 
+_SIZE_UNKNOWN: Final = -1
+
 _Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -83,6 +85,8 @@ class Codec:
             data = self._write(value)
         except UnicodeEncodeError:
             raise InvalidValue("the value holds a string with an unpaired surrogate") from None
+        except ValueError:
+            raise InvalidValue("the value holds an integer of more digits than Python converts") from None
         if len(data) > max_bytes:
             raise InvalidValue(
                 f"the value takes {len(data)} bytes of JSON; the policy's max_bytes is {max_bytes}"
@@ -138,9 +142,12 @@ class Codec:
             return None
 
     def _decompress(self, header: _Header, body: bytes, max_bytes: int) -> Record:
-        if header.encoding != "zstd" or not 0 <= header.size <= max_bytes:
+        if header.encoding != "zstd" or not 0 < header.size <= max_bytes:
             raise Corrupt
-        data = self._decompressor.decompress(body, max_output_size=max_bytes)
+        # The frame's own word is checked first: it is believed when the memory is asked for.
+        if zstandard.frame_content_size(body) not in {header.size, _SIZE_UNKNOWN}:
+            raise Corrupt
+        data = self._decompressor.decompress(body, max_output_size=header.size)
         if len(data) != header.size:
             raise Corrupt
         return Record(

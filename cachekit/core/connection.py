@@ -24,6 +24,7 @@ from cachekit.core.embedded import EmbeddedServer
 from cachekit.errors import ConfigurationError
 
 SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "memory")
+_SCHEME: Final = re.compile(r"[a-z+]+://")
 _DATABASE: Final = re.compile(r"(?:/\d{0,5})?")
 _SERVER_SCHEMES: Final = SCHEMES[:3]
 
@@ -49,12 +50,10 @@ def url_from_environment(environment: Mapping[str, str]) -> str:
 
 
 def redact(url: str) -> str:
-    """The URL without its user and password, for logs and errors."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(a URL that does not parse)"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    """The URL without its user, password and options, for logs and errors, however badly it is written."""
+    credentials, at, where = url.rpartition("@")
+    scheme = _SCHEME.match(credentials if at else "")
+    return re.split(r"[?#]", (scheme[0] if scheme else "") + where)[0]
 
 
 @asynccontextmanager
@@ -98,8 +97,12 @@ def _scheme(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{redact(url)!r} is no URL: {error}") from None
+    except ValueError:
+        # The error's own text may show a part of the password.
+        raise ConfigurationError(
+            f"{redact(url)!r} has no host and port that can be read; "
+            "in a password, / ? # @ are written %2F %3F %23 %40"
+        ) from None
     if parts.scheme in {"redis", "rediss"} and not _DATABASE.fullmatch(parts.path):
         raise ConfigurationError(f"{redact(url)!r}: only a database number may follow the host, e.g. /0")
     return parts.scheme

@@ -1,12 +1,24 @@
 """What a factory may say about the value it loads."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from cachekit.core.policy import require_ttl
+from cachekit.errors import ConfigurationError
 
 Factory = Callable[[], Awaitable[Any]] | Callable[["LoadContext"], Awaitable[Any]]
+
+
+def require_tags(tags: Iterable[Any]) -> tuple[str, ...]:
+    """The tags, each once; raises ConfigurationError for one that is no text, or for one string of them."""
+    if isinstance(tags, str):
+        raise ConfigurationError(f"tags={tags!r} is one string; give a list of tags")
+    once = tuple(dict.fromkeys(tags))
+    for tag in once:
+        if not isinstance(tag, str) or any("\ud800" <= character <= "\udfff" for character in tag):
+            raise ConfigurationError(f"tags: {tag!r} is no text that UTF-8 can hold")
+    return once
 
 
 class LoadContext:
@@ -27,8 +39,8 @@ class LoadContext:
         self._ttl = require_ttl(seconds)
 
     def tag(self, *tags: str) -> None:
-        """Add tags to those the caller gave."""
-        self._tags |= dict.fromkeys(tags)
+        """Add tags to those the caller gave; raises ConfigurationError for what is no text."""
+        self._tags |= dict.fromkeys(require_tags(tags))
 
     @property
     def chosen_ttl(self) -> float:

@@ -15,7 +15,7 @@ from cachekit.core.entry import Entry, Source, State
 from cachekit.core.events import Coalesced, CorruptValue, Hit, Loaded, Miss, Observer, Outage, Unpublished
 from cachekit.core.keys import Pattern
 from cachekit.core.policy import LEAST_TTL, Policy
-from cachekit.core.singleflight import Flight, SingleFlight
+from cachekit.core.singleflight import Flight, SingleFlight, detached
 from cachekit.core.store import Store
 from cachekit.core.sweep import sweep
 from cachekit.errors import CacheUnavailable
@@ -64,6 +64,7 @@ class Fill:
         self._flights: SingleFlight[Landing] = SingleFlight()
         self._refreshes: set[asyncio.Task[None]] = set()
         self._retry_at: dict[str, float] = {}
+        self._closed = False
         self._random = random.Random()  # noqa: S311 - spreads expiry; not a secret
 
     async def read(self, key: str) -> Entry | None:
@@ -119,7 +120,8 @@ class Fill:
             await sweep(self._store, pattern)
 
     async def aclose(self) -> None:
-        """End the refreshes and loads under way."""
+        """End the refreshes and loads under way; what comes later is refused."""
+        self._closed = True
         for task in self._refreshes:
             task.cancel()
         await asyncio.gather(*self._refreshes, return_exceptions=True)
@@ -160,6 +162,10 @@ class Fill:
             # The caller has asked for the value, and here it is; the outage has been counted.
             if policy.outage == "raise":
                 raise
+            # What lies there, if anything, stays stale: as after a failed load, it is not renewed at once.
+            self._remember_failure(key)
+        else:
+            self._retry_at.pop(key, None)
         return record
 
     async def _call(self, key: str, factory: Factory, context: LoadContext) -> Any:
@@ -253,7 +259,9 @@ class Fill:
         return max(0.0, self._clock.time() - record.timestamp.timestamp())
 
     def _may_refresh(self, key: str) -> bool:
-        return not self._flights.joinable(key) and self._clock.monotonic() >= self._retry_at.get(key, 0)
+        if self._closed or self._flights.joinable(key):
+            return False
+        return self._clock.monotonic() >= self._retry_at.get(key, 0)
 
     def _refresh_in_background(self, demand: Demand) -> None:
         async def refresh() -> None:
@@ -261,10 +269,9 @@ class Fill:
                 await self._join(demand, look_first=True)
             except Exception:  # noqa: BLE001 - counted by Loaded(failed=True); the stale value was served
                 self._remember_failure(demand.key)
-            else:
-                self._retry_at.pop(demand.key, None)
 
-        task = asyncio.create_task(refresh(), name=f"cachekit refresh {demand.key}")
+        name = f"cachekit refresh {demand.key}"
+        task = asyncio.create_task(refresh(), name=name, context=detached())
         self._refreshes.add(task)
         task.add_done_callback(self._refreshes.discard)
 

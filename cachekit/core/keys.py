@@ -95,7 +95,9 @@ class KeySpace:
         return self.prefix + ":".join(_UNSAFE_CHARACTER.sub(_percent, part) for part in parts)
 
     def require(self, key: str) -> str:
-        """The key, if it lies in this namespace; raises InvalidKey if it does not."""
+        """The key, if it lies in this namespace; raises InvalidKey if it does not, or is no UTF-8."""
+        if not key.isascii() and any("\ud800" <= character <= "\udfff" for character in key):
+            raise InvalidKey("the key holds an unpaired surrogate, which UTF-8 cannot hold")
         if not key.startswith(self.prefix) or len(key) == len(self.prefix):
             raise InvalidKey(
                 f"key {key!r} is not in namespace {self.name!r}: it must begin with {self.prefix!r}"
@@ -156,6 +158,10 @@ def canonical_text(params: Any) -> bytes:
         return _encode(_canonical(params, 0))
     except UnicodeEncodeError:
         raise InvalidKey("params hold a string with an unpaired surrogate, which UTF-8 cannot hold") from None
+    except ValueError as error:
+        if isinstance(error, InvalidKey):
+            raise
+        raise InvalidKey("params hold an integer of more digits than Python converts") from None
 
 
 def _is_flat(params: dict[Any, Any]) -> bool:
@@ -176,7 +182,7 @@ def _canonical_scalar(value: Any) -> dict[str, str] | None:
     kind = type(value)
     if isinstance(value, enum.Enum):
         return {"$enum": f"{kind.__name__}.{value.name}"}
-    if kind in (float, Decimal) and not math.isfinite(value):
+    if (kind is float and not math.isfinite(value)) or (kind is Decimal and not value.is_finite()):
         raise InvalidKey(f"params hold {value!r}; only finite numbers are allowed")
     form = _TEXT_FORMS.get(kind)
     return None if form is None else form(value)

@@ -12,6 +12,10 @@ LEAST_TTL = 0.001
 """Redis counts expiry in milliseconds; zero or less would mean "no expiry" or an error."""
 
 
+MOST_TTL = 10_000_000_000
+"""Some 300 years: well within what Redis can count to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How one namespace keeps its values. All durations are in seconds.
@@ -39,7 +43,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         require_ttl(self.ttl)
-        _require("stale", self.stale, lambda seconds: seconds >= 0, "0 or more seconds")
+        _require("stale", self.stale, lambda seconds: 0 <= seconds <= MOST_TTL, "0 to 10,000,000,000 seconds")
         _require("jitter", self.jitter, lambda share: 0 <= share < 1, "a share of at least 0 and less than 1")
         _require("retry_after", self.retry_after, lambda seconds: seconds >= 0, "0 or more seconds")
         _require("max_bytes", self.max_bytes, lambda size: size >= 1, "1 or more bytes")
@@ -55,9 +59,8 @@ class Policy:
 
 def require_ttl(ttl: float) -> float:
     """The ttl, if Redis can hold it: at least one millisecond, and finite."""
-    _require(
-        "ttl", ttl, lambda seconds: seconds >= LEAST_TTL, "at least 0.001 seconds; there is no 'for ever'"
-    )
+    allowed = "0.001 to 10,000,000,000 seconds; there is no 'for ever'"
+    _require("ttl", ttl, lambda seconds: LEAST_TTL <= seconds <= MOST_TTL, allowed)
     return ttl
 
 

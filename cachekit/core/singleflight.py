@@ -7,7 +7,7 @@ their result, and the load is cancelled only when the last caller has left.
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Hashable, Iterable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
 from cachekit.errors import CacheClosed, LoadCancelled, LoadCycle
@@ -25,13 +25,15 @@ class Flight(Generic[T]):
     it has looked at `revoked` for the last time; from then on it is neither cancelled nor overtaken.
     """
 
-    __slots__ = ("key", "publishing", "revoked", "task", "waiters")
+    __slots__ = ("awaits", "key", "publishing", "revoked", "task", "waiters")
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
         self.revoked = False
         self.publishing = False
         self.waiters = 0
+        self.awaits: list[Flight[Any]] = []
+        """The loads that this one's factory waits for at the moment."""
         self.task: asyncio.Task[T]
 
 
@@ -58,16 +60,25 @@ class SingleFlight(Generic[T]):
             case 4: LoadCycle, for a caller that is itself part of this load; CacheClosed, if `aclose` ended
                 it; LoadCancelled, if the load raised CancelledError by itself.
         """
+        if self._closed:
+            raise CacheClosed("the cache is closed")
         flight = self._joinable.get(key) or self._start(key, load)
-        if flight in _flying.get():
-            raise LoadCycle(f"the load of {key!r} asks for {key!r} itself")
+        waiting_in = _flying.get()
+        if _leads_to(flight, waiting_in):
+            raise LoadCycle(f"the load of {key!r} asks, at some depth, for {key!r} itself")
+        for outer in waiting_in:
+            outer.awaits.append(flight)
         flight.waiters += 1
         try:
             # wait() does not cancel the task when this caller is cancelled.
             await asyncio.wait([flight.task])
         finally:
             flight.waiters -= 1
+            for outer in waiting_in:
+                outer.awaits.remove(flight)
             if flight.waiters == 0 and not flight.task.done() and not flight.publishing:
+                # Also if its factory goes on in spite of the cancellation, it publishes nothing.
+                flight.revoked = True
                 self._hide(flight)
                 flight.task.cancel()
         if flight.task.cancelled():
@@ -109,10 +120,11 @@ class SingleFlight(Generic[T]):
             finally:
                 self._hide(flight)
 
-        flight.task = asyncio.create_task(fly(), name=f"cachekit load {key}")
-        flight.task.add_done_callback(lambda task: self._ended(flight, task))
+        # Registered first: a task may run at once, and end, while it is being created.
         self._joinable[key] = flight
         self._running.setdefault(key, set()).add(flight)
+        flight.task = asyncio.create_task(fly(), name=f"cachekit load {key}")
+        flight.task.add_done_callback(lambda task: self._ended(flight, task))
         return flight
 
     async def _revoke(self, flights: Iterable[Flight[T]]) -> None:
@@ -139,12 +151,36 @@ class SingleFlight(Generic[T]):
             task.exception()
 
 
+def detached() -> Context:
+    """A context for a task that nobody waits for, so that it is part of no load."""
+    context = copy_context()
+    context.run(_flying.set, frozenset())
+    return context
+
+
+def _leads_to(flight: Flight[Any], targets: frozenset[Flight[Any]]) -> bool:
+    """Whether `flight` is one of `targets`, or waits, through whichever others, for one of them."""
+    todo, seen = [flight], set[Flight[Any]]()
+    while targets and todo:
+        current = todo.pop()
+        if current in targets:
+            return True
+        if current not in seen:
+            seen.add(current)
+            todo += current.awaits
+    return False
+
+
 def _duplicate(error: BaseException) -> BaseException:
-    """An exception like `error` for one more caller: its own object, traceback and notes."""
-    try:
-        twin = copy.copy(error)
-    except Exception:  # noqa: BLE001 - a constructor of the caller's that wants other arguments
-        twin = type(error).__new__(type(error), *error.args)
+    """An exception like `error` for one more caller: its own object and traceback, the same cause."""
+    kind = type(error)
+    if hasattr(kind.__init__, "__code__"):
+        # Made by somebody's own constructor, which might say everything twice.
+        twin = kind.__new__(kind, *error.args)
+        twin.args = error.args
         twin.__dict__.update(error.__dict__)
-    twin.__cause__ = error
+    else:
+        twin = copy.copy(error)
+    twin.__cause__, twin.__context__ = error.__cause__, error.__context__
+    twin.__suppress_context__ = error.__suppress_context__
     return twin.with_traceback(None)

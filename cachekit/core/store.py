@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from cachekit.errors import CacheUnavailable
+from cachekit.errors import CacheClosed, CacheUnavailable
 
 T = TypeVar("T")
 Command = tuple[str | bytes | int | float, ...]
@@ -21,25 +21,45 @@ class Store:
     """Commands to one Redis, each within `timeout` seconds.
 
     Every method raises CacheUnavailable, and nothing else, if Redis cannot be reached, does not answer
-    in time, or refuses the command.
+    in time, or refuses the command; and CacheClosed after `close`.
     """
 
     def __init__(self, client: Redis, *, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
+        self._closed = False
+
+    def close(self) -> None:
+        """Refuse further commands with CacheClosed; the connections belong to whoever opened them."""
+        self._closed = True
 
     async def get(self, key: str) -> bytes | None:
         """The bytes under `key`; None if there are none. A key that holds no string counts as empty bytes."""
         try:
-            return cast("bytes | None", await self._within(self._client.get(key), "GET"))
+            return cast("bytes | None", await self._within(lambda: self._client.get(key), "GET"))
         except CacheUnavailable as error:
-            if isinstance(error.__cause__, ResponseError) and str(error.__cause__).startswith("WRONGTYPE"):
+            if _is_wrong_type(error.__cause__):
                 return b""
             raise
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What `get` gives for each key, in one round trip."""
+        if not keys:
+            return []
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.get(key)
+        replies = await self._within(lambda: pipeline.execute(raise_on_error=False), "GET")
+        for reply in replies:
+            if isinstance(reply, Exception) and not _is_wrong_type(reply):
+                raise CacheUnavailable(
+                    f"Redis could not serve GET: {type(reply).__name__}", operation="GET"
+                ) from reply
+        return [b"" if isinstance(reply, Exception) else reply for reply in replies]
+
     async def set(self, key: str, value: bytes, *, px: int) -> None:
         """Store `value` for `px` milliseconds."""
-        await self._within(self._client.set(key, value, px=px), "SET")
+        await self._within(lambda: self._client.set(key, value, px=px), "SET")
 
     async def unlink(self, *keys: str | bytes) -> int:
         """Remove keys; how many there were. One command a key, so that they may lie in any cluster slot."""
@@ -50,8 +70,8 @@ class Store:
 
     async def execute(self, *command: str | bytes | float) -> Any:
         """Any one command."""
-        reply = self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        return await self._within(reply, str(command[0]))
+        send = self._client.execute_command
+        return await self._within(lambda: send(*command), str(command[0]))  # type: ignore[no-untyped-call]
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Several commands in one round trip, not atomic; their replies in order."""
@@ -60,7 +80,7 @@ class Store:
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        return cast("list[Any]", await self._within(pipeline.execute(), "pipeline"))
+        return cast("list[Any]", await self._within(pipeline.execute, "pipeline"))
 
     async def run_script(self, script: str, key: str, *arguments: str | bytes | float) -> Any:
         """Run one of `cachekit.core.scripts` on `key`, by its digest; its text travels once a server."""
@@ -87,10 +107,12 @@ class Store:
         """Raises CacheUnavailable unless Redis answers."""
         await self.execute("PING")
 
-    async def _within(self, reply: Awaitable[T], operation: str) -> T:
+    async def _within(self, send: Callable[[], Awaitable[T]], operation: str) -> T:
+        if self._closed:
+            raise CacheClosed("the cache is closed")
         try:
             async with asyncio.timeout(self._timeout):
-                return await reply
+                return await send()
         except TimeoutError as error:
             raise CacheUnavailable(
                 f"Redis did not answer {operation} within {self._timeout} s", operation=operation
@@ -100,3 +122,7 @@ class Store:
             raise CacheUnavailable(
                 f"Redis could not serve {operation}: {type(error).__name__}", operation=operation
             ) from error
+
+
+def _is_wrong_type(error: object) -> bool:
+    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")

@@ -32,7 +32,7 @@ class ToolResultBlock(msgspec.Struct, frozen=True, tag="tool_result"):
     """What a tool answered; stands in the user message right after the one that asked.
 
     `content` is a JSON document (a dict) made for the model to read. `is_error` marks a failed call, in
-    which case `content` is `{"error": <sentence>}`.
+    which case `content` is `{"error": <sentence>, "code": <stable word>}`.
     """
 
     tool_use_id: str

@@ -100,7 +100,8 @@ async def test_a_tool_that_fails_is_told_to_the_model():
     model = ScriptedModel([call(), TurnEnd("tool_use")], [TextDelta("Sorry."), TurnEnd("end_turn")])
     ending, _, heard = await answer(model, Echo(ToolError("No flights to the moon.", code="no_route")))
     (result,) = model.requests[1].messages[-1].content
-    assert result == ToolResultBlock("t1", {"error": "No flights to the moon."}, is_error=True)
+    told = {"error": "No flights to the moon.", "code": "no_route"}
+    assert result == ToolResultBlock("t1", told, is_error=True)
     assert ("finished", "t1", "no_route") in heard
     assert ending == "end_turn"
 

@@ -120,10 +120,18 @@ def test_any_bytes_are_read_or_corrupt(stored):
 def test_a_decompression_bomb_is_corrupt():
     """A value that would unpack beyond the limit is not unpacked."""
     bomb = zstandard.compress(b'"' + b"x" * 5_000_000 + b'"')
-    for claimed in (10, 5_000_002):
+    for claimed in (10, 999_999, 5_000_002):
         header = {"timestamp": "2026-11-22T10:15:00Z", "ttl": 300, "encoding": "zstd", "size": claimed}
         with pytest.raises(Corrupt):
             CODEC.decode("ns:k", json.dumps(header).encode() + b"\n" + bomb, max_bytes=LIMIT)
+
+
+def test_a_frame_that_claims_more_than_its_header_is_corrupt():
+    """Its own word is not believed before memory is asked for."""
+    claims_4_tb = b"\x28\xb5\x2f\xfd\xe0" + (4 * 2**40).to_bytes(8, "little") + b"\x01\x00\x00"
+    header = {"timestamp": "2026-11-22T10:15:00Z", "ttl": 300, "encoding": "zstd", "size": 5}
+    with pytest.raises(Corrupt):
+        CODEC.decode("ns:k", json.dumps(header).encode() + b"\n" + claims_4_tb, max_bytes=LIMIT)
 
 
 @pytest.mark.parametrize(

@@ -70,13 +70,18 @@ async def test_the_load_stops_when_the_last_caller_leaves():
     assert not flights.joinable("k")
 
 
+class Wordy(Exception):
+    def __init__(self, code):
+        super().__init__(f"code {code}")
+
+
 class Odd(Exception):
     def __init__(self, code, *, detail):
         super().__init__(f"{code}: {detail}")
         self.code = code
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), Odd(7, detail="odd"), OSError(2, "gone")])
+@pytest.mark.parametrize("error", [ValueError("no"), Odd(7, detail="odd"), Wordy(7), OSError(2, "gone")])
 async def test_every_caller_gets_an_exception_of_its_own(error):
     """No exception object is raised in two tasks, whatever its constructor asks for (fault 9)."""
     flights, gate = SingleFlight(), Gate(error=error)
@@ -87,6 +92,46 @@ async def test_every_caller_gets_an_exception_of_its_own(error):
     assert {type(one) for one in raised} == {type(error)}
     assert {str(one) for one in raised} == {str(error)}
     assert {getattr(one, "code", None) for one in raised} == {getattr(error, "code", None)}
+
+
+async def test_every_caller_is_told_the_same_cause():
+    """The chain behind an error is not lost on the way to the second caller."""
+    cause = KeyError("root")
+    error = ValueError("no")
+    error.__cause__ = cause
+    flights, gate = SingleFlight(), Gate(error=error)
+    tasks = await start(flights, gate, 3)
+    gate.opened.set()
+    raised = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(one.__cause__ is cause for one in raised)
+
+
+async def test_an_abandoned_load_that_will_not_stop_publishes_nothing():
+    """Its last caller has left: whatever it does with the cancellation, its result is not wanted."""
+    flights, begun, seen = SingleFlight(), asyncio.Event(), []
+
+    async def stubborn(flight):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append(flight.revoked)
+
+    task = asyncio.create_task(flights.run("k", stubborn))
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await flights.aclose()
+    assert seen == [True]
+
+
+async def test_nothing_starts_after_closing():
+    """Who comes too late is told so."""
+    flights, gate = SingleFlight(), Gate("value")
+    await flights.aclose()
+    with pytest.raises(CacheClosed):
+        await flights.run("k", gate.load)
+    assert gate.calls == 0
 
 
 async def test_a_failure_nobody_waits_for_makes_no_noise():
