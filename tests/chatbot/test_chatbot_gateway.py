@@ -1,6 +1,7 @@
 """The gateway at its edges: bad payloads, stops, losses, and the moments in between."""
 
 import asyncio
+import json
 import logging
 import signal
 import sys
@@ -12,11 +13,13 @@ import pytest
 import socketio
 from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
+import chatbot.gateway
 from cachekit.core.clock import SystemClock
 from cachekit.core.embedded import EmbeddedServer
 from cachekit.socket_auth import SocketAuthRepository
 from chatbot.app import serve
 from chatbot.gateway import MAX_PAYLOAD
+from chatbot.sessions import SessionRepository
 from chatbot.settings import Settings
 
 
@@ -121,6 +124,72 @@ async def test_only_known_pages_may_connect(redis_url, places, origin, status):
         address = f"{url}/socket.io/?EIO=4&transport=websocket"
         async with http.get(address, headers={**upgrade, **headers}) as reply:
             assert reply.status == status
+
+
+async def test_a_question_whose_instance_died_is_answered_on_retry(rig):
+    """It was kept but never answered: sent again under its id it is answered, under the same answer's id."""
+    async with chatting(rig.url) as ana:
+        await ana.start()
+        sessions = SessionRepository(rig.cache.store, rig.cache.clock)
+        await sessions.add_question(ana.session_id, "ana", message_id="m1", answer_id="a1", text=QUESTION)
+        assert (await ana.ask(QUESTION, messageId="m1"))["answerId"] == "a1"
+        history = (await ana.start(ana.session_id))["history"]
+    assert [message["role"] for message in history] == ["user", "assistant"]
+
+
+async def test_every_tab_of_a_chat_gets_the_answer(rig):
+    """A second tab, or the same after a reload, hears what is being written."""
+    async with chatting(rig.url) as ana, chatting(rig.url) as tab:
+        await ana.start()
+        await tab.start(ana.session_id)
+        await ana.ask(QUESTION)
+        await tab.done.wait()
+    assert tab.of("chat:offers") == ana.of("chat:offers")
+
+
+async def test_who_comes_back_is_told_that_an_answer_is_being_written(redis_url, places):
+    """The acknowledgement of chat:start names it, and a stop reaches it from the new socket."""
+    async with serve(settings(redis_url, pace=30), today=lambda: TODAY, places=places) as url:
+        async with chatting(url) as ana:
+            assert (await ana.start())["answering"] is None
+            answer_id = (await ana.send("hello"))["answerId"]
+        async with chatting(url) as back:
+            assert (await back.start(ana.session_id))["answering"] == answer_id
+            assert (await back.client.call("chat:stop", {"answerId": answer_id}))["stopped"]
+            await back.done.wait()
+            assert (await back.start(ana.session_id))["answering"] is None
+
+
+async def test_what_only_the_model_reads_is_not_sent(rig):
+    """The page's history has text and offers, and no tool results."""
+    async with chatting(rig.url) as ana:
+        await ana.start()
+        await ana.ask(QUESTION)
+        history = (await ana.start(ana.session_id))["history"]
+    assert all("turns" not in message for message in history)
+
+
+async def test_a_socket_that_redis_forgot_is_registered_anew_by_its_activity(rig, monkeypatch):
+    """Redis came back empty: the next question puts the socket and its chat back."""
+    monkeypatch.setattr(chatbot.gateway, "TOUCH_INTERVAL", 0)
+    async with chatting(rig.url) as ana:
+        await ana.start()
+        (key,) = await rig.keys("socket_auth:*")
+        before = json.loads(await rig.cache.store.get(key))
+        await ana.ask("hello")
+        assert json.loads(await rig.cache.store.get(key))["lastActivity"] >= before["lastActivity"]
+        await rig.cache.store.unlink(key)
+        await ana.ask("hello")
+        assert json.loads(await rig.cache.store.get(key))["sessionId"] == ana.session_id
+
+
+async def test_a_flood_of_requests_is_cut_short(rig):
+    """One socket has at most so many requests waiting; the others are refused at once."""
+    async with chatting(rig.url) as ana:
+        replies = await asyncio.gather(*(ana.client.call("chat:start", {}) for _ in range(200)))
+    refused = [reply["error"]["code"] for reply in replies if not reply["ok"]]
+    assert set(refused) == {"busy"}
+    assert len(await rig.keys("chat_session:*")) == 200 - len(refused)
 
 
 async def test_one_answer_at_a_time(redis_url, places):

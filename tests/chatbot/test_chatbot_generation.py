@@ -100,6 +100,13 @@ async def test_a_defect_is_reported_without_its_text(sessions, wire, caplog):
     assert "secret detail" in caplog.text
 
 
+async def test_a_model_that_breaks_off_by_itself_is_reported(sessions, wire):
+    """A CancelledError nobody asked for is a failure; what was said is kept, and the end announced."""
+    _, answer = await write(sessions, wire, [TextDelta("So far"), asyncio.CancelledError()])
+    assert wire.done["error"]["code"] == "model_unavailable"
+    assert answer.text == "So far"
+
+
 async def test_a_stop_keeps_the_partial_answer(sessions, wire):
     """Stopped: the text so far is sent and kept, and the end is announced."""
     never = asyncio.Event()
@@ -166,6 +173,8 @@ async def test_closing_stops_and_keeps_every_answer(sessions, wire):
     async def close(generations, session_id, model):
         await model.waiting.wait()
         await generations.aclose()
+        with pytest.raises(LimitError, match="closing"), generations.claim("another"):
+            pass
 
     history = await write(sessions, wire, [TextDelta("Half"), never], after=close)
     assert (history[1].text, wire.done["stopReason"]) == ("Half", "stopped")

@@ -81,6 +81,23 @@ async def test_a_session_that_expired_does_not_come_back(sessions, cache):
     assert [key async for batch in cache.store.scan("*") for key in batch] == []
 
 
+async def test_a_command_sent_again_changes_nothing(sessions):
+    """The reply was lost and the client library repeats it: one question, one answer."""
+    session_id = await sessions.begin("ana")
+    for _ in range(2):
+        assert await ask(sessions, session_id) == ("a1", True)
+        await sessions.add_answer(session_id, "ana", answer_id="a1", text="x", offers=[], turns=[])
+    assert [message.role for message in await sessions.history(session_id, "ana")] == ["user", "assistant"]
+    assert await sessions.is_kept(session_id, "ana", "a1")
+    assert not await sessions.is_kept(session_id, "ana", "a2")
+
+
+async def test_a_session_that_nobody_uses_expires(sessions, cache):
+    """From its beginning on."""
+    session_id = await sessions.begin("ana")
+    assert 86_000 < await cache.store.execute("TTL", f"chat_session:{session_id}") <= 86_400
+
+
 async def test_a_session_in_use_stays(sessions, cache):
     """Each message renews its day in Redis."""
     session_id = await sessions.begin("ana")

@@ -16,7 +16,7 @@ class ScriptedModel:
     async def stream(self, request):
         self.requests.append(request)
         for event in self.turns.pop(0):
-            if isinstance(event, Exception):
+            if isinstance(event, BaseException):
                 raise event
             if isinstance(event, asyncio.Event):
                 self.waiting.set()
