@@ -17,7 +17,7 @@ from chatbot.gateway import Gateway
 from chatbot.generation import Generations
 from chatbot.health import health_routes
 from chatbot.models.offline import OfflineModel
-from chatbot.page import page_routes
+from chatbot.page import add_asset_headers, page_routes
 from chatbot.places import PlaceDirectory
 from chatbot.sessions import SessionRepository
 from chatbot.settings import Settings
@@ -89,6 +89,7 @@ async def gateway_app(
             await gateway.aclose()
 
         application.on_shutdown.append(leave)
+        application.on_response_prepare.append(add_asset_headers)
         yield application
 
 

@@ -1,6 +1,7 @@
 """The page and what it asks for before it connects: its files, the configuration and the demo's login."""
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from chatbot.models.protocol import ChatModel
 
 DIST: Final = Path(__file__).parent / "web" / "dist"
 """Where the page's build puts its files, also in the wheel."""
+
+ASSETS: Final = "/assets"
 
 _DEMO_NAME: Final = re.compile(r"[a-z0-9_-]{1,32}")
 _HEADERS: Final = {
@@ -62,5 +65,13 @@ def page_routes(model: ChatModel, issuer: TokenIssuer | None, *, dist: Path = DI
         return web.FileResponse(dist / "index.html", headers={**_HEADERS, "Cache-Control": "no-cache"})
 
     if (dist / "assets").is_dir():
-        routes.static("/assets", dist / "assets")
+        routes.static(ASSETS, dist / "assets")
     return routes
+
+
+async def add_asset_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Let browsers keep the page's assets: their names change with their content. A signal handler."""
+    if request.path.startswith(ASSETS):
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.status == HTTPStatus.OK:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

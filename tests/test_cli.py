@@ -69,12 +69,14 @@ def test_keys_lists_what_matches(run, key):
     assert [report["key"] for report in listed] == ["shop:foreign", key, "shop:other"]
     assert [report["key"] for report in json.loads(run("keys", "shop", "list:*", "--json").stdout)] == [key]
     assert len(json.loads(run("keys", "shop", "--limit", "1", "--json").stdout)) == 1
-    assert "shop:foreign" in run("keys", "shop").stdout
+    lines = run("keys", "shop").stdout.splitlines()
+    assert len(lines) == 4, "a line a key, however narrow the terminal"
+    assert any(line.startswith(f"{key} ") for line in lines)
 
 
 def test_a_dry_run_removes_nothing(run, key):
     """It counts what would go."""
-    assert "1 keys would go" in run("invalidate", "shop", "list:*", "--dry-run").stdout
+    assert run("invalidate", "shop", "list:*", "--dry-run").stdout == "1 key would go\n"
     assert run("get", key).exit_code == 0
 
 

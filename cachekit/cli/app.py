@@ -24,6 +24,9 @@ NOT_FOUND: Final = 1
 UNUSABLE: Final = 2
 AWAY: Final = 3
 
+WIDEST: Final = 10_000
+"""Columns of the widest table."""
+
 app = typer.Typer(
     name="cachekit",
     help="Look into a cache, and invalidate what is in it.",
@@ -107,7 +110,8 @@ def get(
     if as_json:
         _print_json({**msgspec.to_builtins(report), "value": value})
         return
-    _print_table(["", ""], [[name, str(fact)] for name, fact in msgspec.to_builtins(report).items()])
+    facts = {**msgspec.to_builtins(report), "tags": " ".join(report.tags)}
+    _print_table(["", ""], [[name, str(fact)] for name, fact in facts.items()])
     if report.state != "foreign":
         Console().print_json(msgspec.json.encode(value).decode())
 
@@ -134,7 +138,8 @@ def invalidate(
     if as_json:
         _print_json({"matched": count, "removed": not dry_run})
     else:
-        typer.echo(f"{count} keys {'would go' if dry_run else 'removed'}")
+        noun = "key" if count == 1 else "keys"
+        typer.echo(f"{count} {noun} {'would go' if dry_run else 'removed'}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -180,10 +185,11 @@ def _print_json(value: Any) -> None:
 def _print_table(heads: list[str], rows: list[list[str]]) -> None:
     table = Table(box=None, show_header=any(heads), pad_edge=False)
     for head in heads:
-        table.add_column(head, overflow="fold")
+        table.add_column(head, no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    # As wide as it needs to be, whatever the terminal: a key that is broken over lines cannot be copied.
+    Console(highlight=False, markup=False, width=WIDEST).print(table)
 
 
 def _complain(sentence: str) -> None:

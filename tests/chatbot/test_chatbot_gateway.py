@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import socketio
+from support.machine import missing
 from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
 import chatbot.gateway
@@ -19,6 +21,7 @@ from cachekit.core.embedded import EmbeddedServer
 from cachekit.socket_auth import SocketAuthRepository
 from chatbot.app import serve
 from chatbot.gateway import MAX_PAYLOAD
+from chatbot.page import DIST
 from chatbot.sessions import SessionRepository
 from chatbot.settings import Settings
 
@@ -393,6 +396,23 @@ async def test_the_demo_login_gives_a_token_that_works(rig):
     assert login["userId"] == "bob"
     async with chatting(rig.url, {"token": login["token"]}) as bob:
         assert (await bob.start())["ok"]
+
+
+async def test_browsers_may_keep_the_assets_but_not_the_page(rig):
+    """Assets carry their hash in their names; the page is asked for each time."""
+    if not (DIST / "index.html").exists():
+        missing("built page (make page)")
+    async with aiohttp.ClientSession() as http:
+        async with http.get(rig.url) as page:
+            assert page.headers["Cache-Control"] == "no-cache"
+            assert page.headers["X-Frame-Options"] == "DENY"
+            (script,) = re.findall(r'src="(/assets/[^"]+[.]js)"', await page.text())
+        async with http.get(f"{rig.url}{script}") as asset:
+            assert "immutable" in asset.headers["Cache-Control"]
+            assert asset.headers["X-Content-Type-Options"] == "nosniff"
+        async with http.get(f"{rig.url}/assets/none.js") as nothing:
+            assert nothing.status == 404
+            assert "immutable" not in nothing.headers.get("Cache-Control", "")
 
 
 async def test_without_the_demo_there_is_no_login(redis_url, places):
