@@ -85,6 +85,9 @@ class AmadeusClient:
         for name, text in (("client_id", client_id), ("client_secret", client_secret)):
             if not text:
                 raise ConfigurationError(f"{name} must not be empty")
+        fixed = {} if callable(extra_headers) else (extra_headers or {})
+        if not all(f"{name}{value}".isascii() for name, value in fixed.items()):
+            raise ConfigurationError("extra_headers: names and values must be ASCII, as HTTP wants them")
         seconds = {
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
@@ -258,7 +261,7 @@ def _read_document(reply: httpx.Response) -> dict[str, Any]:
     request_id = reply.headers.get("ama-request-id")
     try:
         document = msgspec.json.decode(reply.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AmadeusReplyError("the reply is not JSON", status=200, request_id=request_id) from error
     if not isinstance(document, dict) or not isinstance(document.get("data"), list):
         raise AmadeusReplyError("the reply has no data list", status=200, request_id=request_id)

@@ -205,7 +205,7 @@ def _issue(reply: httpx.Response) -> dict[str, Any]:
     """The first issue of an error document; empty where the body is something else."""
     try:
         document = msgspec.json.decode(reply.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, httpx.ResponseNotRead):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, httpx.ResponseNotRead):
         return {}
     if not isinstance(document, dict):
         return {}

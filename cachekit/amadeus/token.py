@@ -139,7 +139,7 @@ def _read_token(body: bytes, asked_at: float) -> _Token:
     try:
         document: Any = msgspec.json.decode(body)
         value, lifetime = document["access_token"], float(document["expires_in"])
-    except (msgspec.DecodeError, LookupError, TypeError, ValueError):
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError, RecursionError):
         raise AmadeusReplyError("the token reply is not JSON with access_token and expires_in") from None
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
         raise AmadeusReplyError("the token reply's access_token is not printable ASCII without spaces")

@@ -170,7 +170,14 @@ async def test_an_answer_that_never_ends_is_cut_off(wire, make):
         await make(total_timeout=0.01).search(SEARCH)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"{}", b'{"data": {}}', b'{"data": null}', b"\xff"])
+DEEP = b'{"data":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b"", b"[]", b"{}", b'{"data": {}}', b'{"data": null}', b"\xff", DEEP],
+    ids=["html", "empty", "list", "object", "no-list", "null", "utf-8", "depth"],
+)
 async def test_a_reply_without_a_data_list_is_an_error(wire, make, body):
     """Nothing malformed gets as far as the cache."""
     wire["search"].mock(return_value=httpx.Response(200, content=body))
