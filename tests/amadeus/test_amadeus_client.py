@@ -278,6 +278,7 @@ async def test_no_secret_and_no_token_is_shown(wire, make, caplog):
         ((HOST, "id", "s"), {"token_url": "nowhere"}, "token_url"),
         ((HOST, "id", "s"), {"total_timeout": 0}, "total_timeout"),
         ((HOST, "id", "s"), {"retries": -1}, "retries"),
+        ((HOST, "id", "s"), {"extra_headers": {"office": "São Paulo"}}, "extra_headers"),
     ],
 )
 async def test_an_option_that_cannot_work_is_named(arguments, options, named):
