@@ -22,6 +22,7 @@ export interface ToolPart {
   state: ToolState | "stopped";
   input: Record<string, unknown>;
   message: string | null;
+  code: string | null;
 }
 
 export interface OffersPart {
@@ -56,9 +57,9 @@ export interface Answer {
   incomplete: boolean;
 }
 
-/** An answer that is still to be written. `seq` is null when its first events may have been missed. */
-export function newAnswer(key: string, answerId: string | null, seq: number | null = 0): Answer {
-  return { kind: "answer", key, answerId, parts: [], ending: null, stopping: false, seq, held: [], incomplete: false };
+/** An answer that is still to be written. */
+export function newAnswer(key: string, answerId: string | null): Answer {
+  return { kind: "answer", key, answerId, parts: [], ending: null, stopping: false, seq: 0, held: [], incomplete: false };
 }
 
 /** An answer out of the history: offers first, since they were found before the text was written. */
@@ -70,6 +71,11 @@ export function recordedAnswer(key: string, item: HistoryItem, now: number): Ans
     parts: [...offers, ...text],
     ending: { reason: "recorded", error: null },
   };
+}
+
+/** An answer whose beginning was missed: events are taken as they come, and the record has the whole. */
+export function joinedAnswer(key: string, answerId: string): Answer {
+  return { ...newAnswer(key, answerId), seq: null, incomplete: true };
 }
 
 export function textOf(answer: Answer): string {
@@ -151,8 +157,8 @@ function withText(parts: readonly Part[], text: string): readonly Part[] {
   return [...parts.slice(0, -1), { kind: "text", text: last.text + text }];
 }
 
-function withTool(parts: readonly Part[], { toolId, name, state, input, message }: ToolProgress): readonly Part[] {
-  const tool: ToolPart = { kind: "tool", toolId, name, state, input, message: message ?? null };
+function withTool(parts: readonly Part[], { toolId, name, state, input, message, code }: ToolProgress): readonly Part[] {
+  const tool: ToolPart = { kind: "tool", toolId, name, state, input, message: message ?? null, code: code ?? null };
   const known = parts.some((part) => part.kind === "tool" && part.toolId === toolId);
   if (!known) return [...parts, tool];
   return parts.map((part) => (part.kind === "tool" && part.toolId === toolId ? tool : part));

@@ -9,6 +9,7 @@
 import { io, type Socket } from "socket.io-client";
 import {
   AUTH_CODES,
+  NO_REPLY,
   type Ack,
   type AnswerEvent,
   type ClientToServer,
@@ -45,8 +46,6 @@ export type Outcome<T> = { ok: true; value: T } | { ok: false; error: ErrorInfo 
 const ACK_TIMEOUT = 10_000;
 /** Pause before coming back after the gateway closed the connection, in milliseconds; up to twice that. */
 const RETURN_DELAY = 1_000;
-/** The code of errors made here: the gateway's answer did not come. */
-export const NO_REPLY = "no_reply";
 
 export function openSocket(token: string): ChatSocket {
   return io({
@@ -101,6 +100,19 @@ export class Connection {
     this.#listener.onState({ kind: "connecting" });
     if (this.#socket.connected) void this.#start();
     else this.#socket.disconnect().connect();
+  }
+
+  /**
+   * The browser lost its network, which the socket itself would notice only by a missing ping. A gateway on
+   * this machine is still there, so coming back is tried all the same.
+   */
+  networkLost(): void {
+    if (this.#socket.connected) this.#socket.disconnect();
+  }
+
+  /** The browser has a network again: come back at once. */
+  networkBack(): void {
+    if (!this.#socket.connected) this.retry();
   }
 
   /** Fetch the session's history again. */

@@ -7,8 +7,8 @@
  * answer belongs to the question that waits.
  */
 
-import { applyEvent, close, newAnswer, recordedAnswer, resumed, type Answer } from "./answer";
-import type { AnswerEvent, ErrorInfo, HistoryItem, ModelInfo, Started } from "./protocol";
+import { applyEvent, close, joinedAnswer, newAnswer, recordedAnswer, resumed, type Answer } from "./answer";
+import { NO_REPLY, type AnswerEvent, type ErrorInfo, type HistoryItem, type ModelInfo, type Started } from "./protocol";
 
 export interface Question {
   kind: "question";
@@ -48,10 +48,10 @@ export type Action =
 
 export const EMPTY: Conversation = { sessionId: null, model: null, turns: [], stale: false };
 
-/** The answer that is being written, if any: there is at most one, and it is the last. */
+/** The answer that is being written, if any. Only questions that were not delivered may follow it. */
 export function openAnswer(state: Conversation): Answer | null {
-  const last = state.turns.at(-1);
-  return last?.kind === "answer" && last.ending === null ? last : null;
+  const open = state.turns.findLast((turn) => turn.kind === "answer" && turn.ending === null);
+  return open?.kind === "answer" ? open : null;
 }
 
 export function reduce(state: Conversation, action: Action): Conversation {
@@ -71,18 +71,36 @@ export function reduce(state: Conversation, action: Action): Conversation {
     case "stop-failed":
       return onOpenAnswer(state, (answer) => ({ ...answer, stopping: false }));
     case "interrupted":
-      return onOpenAnswer(state, (answer) => close(answer, "interrupted"));
+      // What was written in the silence, another instance may have put on record.
+      return { ...onOpenAnswer(state, (answer) => close(answer, "interrupted")), stale: true };
     case "cleared":
       return { ...EMPTY, model: state.model };
   }
 }
 
-function started(state: Conversation, { sessionId, model, history, now }: Started & { now: number }): Conversation {
+function started(state: Conversation, action: Started & { now: number }): Conversation {
+  const { sessionId, model, history, answering, now } = action;
   const recorded = history.map((item, index) => turnOf(item, index, state.turns, now));
   // Without a session there is only what was asked while this one was on its way.
   const same = state.sessionId === null || state.sessionId === sessionId;
-  const turns = same ? [...recorded, ...unrecorded(state.turns, recorded, now)] : [...ended(state), ...recorded];
+  const rest = same ? unrecorded(state.turns, recorded, now) : [];
+  const turns = [...(same ? [] : ended(state)), ...(answering ? joined(answering, recorded, rest) : [...recorded, ...rest])];
   return { sessionId, model, turns, stale: false };
+}
+
+/** Record and rest, with the answer that is being written to the last recorded question in its place. */
+function joined(answerId: string, recorded: readonly Turn[], rest: readonly Turn[]): Turn[] {
+  const known = [...recorded, ...rest].find((turn) => turn.kind === "answer" && turn.answerId === answerId);
+  if (known?.kind === "answer") {
+    // It was given up here, but is alive.
+    const again = known.ending?.reason === "interrupted" ? joinedAnswer(known.key, answerId) : known;
+    return [...recorded, ...rest].map((turn) => (turn === known ? again : turn));
+  }
+  const [next, ...others] = rest;
+  if (next?.kind === "answer" && next.answerId === null) {
+    return [...recorded, { ...joinedAnswer(next.key, answerId), stopping: next.stopping }, ...others];
+  }
+  return [...recorded, joinedAnswer(answerId, answerId), ...rest];
 }
 
 function asked(state: Conversation, messageId: string, text: string): Conversation {
@@ -103,24 +121,30 @@ function accepted(state: Conversation, messageId: string, answerId: string): Con
     // The acknowledgement has the last word on which answer this is.
     return [turn.answerId === null ? { ...turn, answerId } : { ...newAnswer(turn.key, answerId), stopping: turn.stopping }];
   });
-  return { ...state, turns };
+  // The answer that had taken this place belongs to a question from elsewhere, which only the record has.
+  const displaced = state.turns.find((turn) => turn.key === answerKey(messageId));
+  const foreign = displaced?.kind === "answer" && displaced.answerId !== null && displaced.answerId !== answerId;
+  return { ...state, turns, stale: state.stale || foreign };
 }
 
 function rejected(state: Conversation, messageId: string, error: ErrorInfo): Conversation {
   const answer = state.turns.find((turn) => turn.key === answerKey(messageId));
+  const begun = answer?.kind === "answer" && answer.answerId !== null ? answer : null;
   // The acknowledgement was lost, but the answer is coming: the question did arrive.
-  const arrived = answer?.kind === "answer" && answer.answerId !== null;
+  const arrived = begun !== null && error.code === NO_REPLY;
+  // Else that answer is to a question from another tab, which only the record has.
+  const foreign = begun?.answerId == null || arrived ? [] : [{ ...begun, key: begun.answerId, incomplete: true }];
   const turns = state.turns.flatMap((turn): Turn[] => {
     if (turn.kind === "question" && turn.messageId === messageId) {
-      return [arrived ? { ...turn, delivery: "sent" } : { ...turn, delivery: "failed", error }];
+      return arrived ? [{ ...turn, delivery: "sent" }] : [...foreign, { ...turn, delivery: "failed", error }];
     }
     return turn === answer && !arrived ? [] : [turn];
   });
-  return { ...state, turns };
+  return { ...state, turns, stale: state.stale || foreign.some(({ ending }) => ending !== null) };
 }
 
 function received(state: Conversation, event: AnswerEvent, now: number): Conversation {
-  const { answerId, seq } = event.payload;
+  const { answerId } = event.payload;
   const known = state.turns.find((turn) => turn.kind === "answer" && turn.answerId === answerId);
   if (known?.kind === "answer") {
     if (known.ending !== null) return { ...state, stale: state.stale || endsOtherwise(known, event) };
@@ -130,9 +154,12 @@ function received(state: Conversation, event: AnswerEvent, now: number): Convers
   if (waiting !== null && waiting.answerId === null) {
     return settle(state, waiting, applyEvent({ ...waiting, answerId }, event, now));
   }
-  // An answer begun before this page was loaded; what came before `seq` is in nobody's hands.
-  const found = newAnswer(answerId, answerId, seq === 1 ? 0 : null);
-  return settle({ ...state, turns: [...state.turns, found] }, found, applyEvent(found, event, now));
+  // Begun before this page was loaded, or asked for in another tab: the record has the question and the whole.
+  const found = joinedAnswer(answerId, answerId);
+  // Questions that were not delivered stay below it: it is not their answer.
+  const place = state.turns.findLastIndex((turn) => turn.kind !== "question" || turn.delivery !== "failed") + 1;
+  const turns = [...state.turns.slice(0, place), found, ...state.turns.slice(place)];
+  return settle({ ...state, turns }, found, applyEvent(found, event, now));
 }
 
 /** Put `next` in the place of `answer`; once finished with a hole in it, the record is the better copy. */
@@ -158,8 +185,11 @@ function turnOf(item: HistoryItem, index: number, before: readonly Turn[], now: 
     const key = item.messageId ?? `recorded-${index}`;
     return { kind: "question", key, messageId: key, text: item.text, delivery: "sent", error: null };
   }
-  const shown = before.find((turn) => turn.kind === "answer" && turn.answerId === item.answerId);
-  return recordedAnswer(shown?.key ?? item.answerId ?? `recorded-${index}`, item, now);
+  const shown = before.find((turn) => turn.kind === "answer" && turn.answerId === (item.answerId ?? null));
+  const recorded = recordedAnswer(shown?.key ?? item.answerId ?? `recorded-${index}`, item, now);
+  if (shown?.kind !== "answer" || shown.ending === null || shown.ending.reason === "interrupted") return recorded;
+  // The record knows neither the tool calls nor how the answer ended; what was seen to its end does.
+  return shown.incomplete ? { ...recorded, ending: shown.ending } : shown;
 }
 
 /** The turns at the end that the record does not have: unsent questions, an answer still being written. */

@@ -1,13 +1,22 @@
 /** How the page comes by its token, and where it keeps it: in this tab, until the tab is closed. */
 
-import type { ErrorInfo, GatewayConfig } from "./protocol";
+import { AUTH_CODES, type ErrorInfo, type GatewayConfig } from "./protocol";
 import type { SessionMemory } from "./connection";
 
 const TOKEN = "chat.token";
 const SESSION = "chat.session";
+const USER = "chat.user";
+
+/** The gateway's code for a name that is none. */
+export const INVALID_USER = "invalid_user";
 
 /** What the gateway takes as a demo user's name. */
 export const USER_NAME = /^[a-z0-9_-]{1,32}$/;
+
+/** What was typed, as a demo user's name is written: `João da Silva` → `joao-da-silva`. */
+export function userName(typed: string): string {
+  return typed.trim().normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, "-");
+}
 
 /** A refusal, with the gateway's stable word for it. */
 export class LoginError extends Error {
@@ -37,6 +46,15 @@ export class Tab {
 
   set token(token: string | null) {
     this.#set(TOKEN, token);
+  }
+
+  /** The demo user that the token was issued to; null for a token from elsewhere. */
+  get user(): string | null {
+    return this.#storage.getItem(USER);
+  }
+
+  set user(user: string | null) {
+    this.#set(USER, user);
   }
 
   readonly session: SessionMemory = {
@@ -91,6 +109,7 @@ export async function arrive({ tab, page, history, fetch }: Arrival): Promise<Er
   const token = takeToken(page, history);
   if (token !== null) {
     tab.token = token;
+    tab.user = null;
     return null;
   }
   const user = demoUser(page);
@@ -98,10 +117,31 @@ export async function arrive({ tab, page, history, fetch }: Arrival): Promise<Er
   try {
     if (!(await fetchConfig(fetch)).demo) return null;
     tab.token = await demoLogin(user, fetch);
+    tab.user = user;
     dropDemoUser(page, history);
     return null;
   } catch (failure) {
-    return asErrorInfo(failure);
+    const reason = asErrorInfo(failure);
+    // A name that is refused is refused again after a reload; a gateway out of reach may be back by then.
+    if (reason.code === INVALID_USER) dropDemoUser(page, history);
+    return reason;
+  }
+}
+
+/**
+ * A new token for the demo user whose token the gateway does not take any more, left in the tab as well; null
+ * where only the reader can sign in, or where the gateway cannot be asked. Never rejects.
+ *
+ * A demo's gateway makes up a new secret each time it starts, so its restart ends every sign-in.
+ */
+export async function renewDemo(tab: Tab, { code }: ErrorInfo, fetch: Fetch): Promise<string | null> {
+  const { user } = tab;
+  if (user === null || !AUTH_CODES.has(code)) return null;
+  try {
+    if (!(await fetchConfig(fetch)).demo) return null;
+    return (tab.token = await demoLogin(user, fetch));
+  } catch {
+    return null;
   }
 }
 

@@ -92,7 +92,9 @@ export interface ToolProgress extends OfAnswer {
   name: string;
   state: ToolState;
   input: Record<string, unknown>;
+  /** What went wrong, where the state is "error": a sentence, and its stable word. */
   message?: string;
+  code?: string;
 }
 
 export interface Offers extends OfAnswer, OffersFound {}
@@ -124,6 +126,8 @@ export interface Started {
   sessionId: string;
   model: ModelInfo;
   history: HistoryItem[];
+  /** The answer that is being written right now; its question is the last of the history. */
+  answering: string | null;
 }
 
 /** The events of the socket, as `socket.io-client` wants them typed. */
@@ -145,3 +149,6 @@ export interface ClientToServer {
 
 /** `err.data.code` of a refused connection that no retry will help: a new token is needed. */
 export const AUTH_CODES: ReadonlySet<string> = new Set(["token_missing", "token_invalid", "token_expired"]);
+
+/** The code of an error made here, not by the gateway: no acknowledgement came. */
+export const NO_REPLY = "no_reply";

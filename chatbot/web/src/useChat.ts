@@ -6,7 +6,7 @@ import { EMPTY, openAnswer, reduce, type Conversation } from "./conversation";
 import { newId } from "./ids";
 import { AUTH_CODES, type ErrorInfo } from "./protocol";
 
-/** How long an answer may stay silent after a reconnect before it counts as lost, in milliseconds. */
+/** How long an answer may stay silent after a start before it counts as lost, in milliseconds. */
 const SILENCE = 20_000;
 
 export interface Chat {
@@ -20,24 +20,39 @@ export interface Chat {
   reconnect: () => void;
 }
 
-/** `onSignedOut` hears why the gateway does not take the token (any more). */
-export function useChat(token: string, session: SessionMemory, onSignedOut: (error: ErrorInfo) => void): Chat {
+/** Hears why the gateway does not take the token, and whether it did take it before. */
+export type SignedOut = (error: ErrorInfo, wasAccepted: boolean) => void;
+
+/** A new `token` connects anew and keeps the conversation in sight. */
+export function useChat(token: string, session: SessionMemory, onSignedOut: SignedOut): Chat {
   const [conversation, dispatch] = useReducer(reduce, EMPTY);
   const [state, setState] = useState<ConnectionState>({ kind: "connecting" });
   const connection = useRef<Connection | null>(null);
 
   useEffect(() => {
+    let accepted = false;
     const opened = new Connection(openSocket(token), session, {
       onState: (next) => {
-        setState(next);
-        if (next.kind === "refused" && AUTH_CODES.has(next.error.code)) onSignedOut(next.error);
+        const signedOut = next.kind === "refused" && AUTH_CODES.has(next.error.code);
+        setState(signedOut ? { kind: "retrying" } : next);
+        if (signedOut) onSignedOut(next.error, accepted);
       },
-      onStarted: (started) => dispatch({ type: "started", now: Date.now(), ...started }),
+      onStarted: (started) => {
+        accepted = true;
+        dispatch({ type: "started", now: Date.now(), ...started });
+      },
       onEvent: (event) => dispatch({ type: "event", event, now: Date.now() }),
     });
     connection.current = opened;
     opened.open();
-    return () => opened.close();
+    const [lost, back] = [() => opened.networkLost(), () => opened.networkBack()];
+    addEventListener("offline", lost);
+    addEventListener("online", back);
+    return () => {
+      removeEventListener("offline", lost);
+      removeEventListener("online", back);
+      opened.close();
+    };
   }, [token, session, onSignedOut]);
 
   const writing = openAnswer(conversation);

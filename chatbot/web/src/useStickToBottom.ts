@@ -12,6 +12,20 @@ export interface StickToBottom {
   toBottom: () => void;
 }
 
+type Extent = Pick<Element, "scrollTop" | "scrollHeight" | "clientHeight">;
+
+export function isAtBottom({ scrollTop, scrollHeight, clientHeight }: Extent): boolean {
+  return scrollHeight - scrollTop - clientHeight <= SLACK;
+}
+
+/**
+ * Whether to follow after a scroll from `before`. Only scrolling up lets go: a scroll to the end may be
+ * reported when the content has already grown beyond it.
+ */
+export function followsAfterScroll(following: boolean, before: number, now: Extent): boolean {
+  return isAtBottom(now) || (following && now.scrollTop >= before);
+}
+
 export function useStickToBottom(): StickToBottom {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
@@ -27,8 +41,10 @@ export function useStickToBottom(): StickToBottom {
   useEffect(() => {
     const [outer, inner] = [scroller.current, content.current];
     if (outer === null || inner === null) return;
+    let before = outer.scrollTop;
     const onScroll = () => {
-      sticking.current = outer.scrollHeight - outer.scrollTop - outer.clientHeight <= SLACK;
+      sticking.current = followsAfterScroll(sticking.current, before, outer);
+      before = outer.scrollTop;
       setAtBottom(sticking.current);
     };
     // Growth fires no scroll event, so `sticking` still tells where the reader was before it.

@@ -23,7 +23,7 @@ test("deltas that follow each other become one text", () => {
 
 test("a tool's progress replaces what was shown of it, in its place", () => {
   const { parts } = written([delta(1, "Looking. "), tool(2, "running"), tool(3, "error", "No such airport.")]);
-  expect(parts).toMatchObject([{ kind: "text" }, { kind: "tool", state: "error", message: "No such airport." }]);
+  expect(parts).toMatchObject([{ kind: "text" }, { kind: "tool", state: "error", message: "No such airport.", code: null }]);
 });
 
 test("text after a tool call is a part of its own", () => {

@@ -143,8 +143,35 @@ test.each([
   ["running", null, "Searching flights SAO → LIS, 12 Dec…"],
   ["done", null, "Searched flights SAO → LIS, 12 Dec"],
   ["stopped", null, "Search stopped SAO → LIS, 12 Dec"],
-  ["error", "The date has passed.", "Flight search failed SAO → LIS, 12 Dec: The date has passed."],
+  ["error", "The date has passed.", "Flight search SAO → LIS, 12 Dec failed: The date has passed."],
 ] as const)("a %s search reads as such", (state, message, sentence) => {
-  const part = { kind: "tool", toolId: "t1", name: "search_flights", state, input: SEARCH, message } as const;
+  const part = { kind: "tool", toolId: "t1", name: "search_flights", state, input: SEARCH, message, code: null } as const;
   expect(words(<ToolCall part={part} />)).toBe(sentence);
+});
+
+const failed = (code: string | null, message: string | null) =>
+  ({ kind: "tool", toolId: "t1", name: "search_flights", state: "error", input: SEARCH, message, code }) as const;
+
+test("why a search failed is told in the reader's language where its code is known", () => {
+  const known = <ToolCall part={failed("ambiguous_place", "Field origin is ambiguous.")} />;
+  expect(words(known, "pt-BR")).toMatch(/^A busca de voos SAO → LIS.* falhou: Há vários lugares com este nome\.$/);
+  expect(words(known, "es")).toMatch(/^La búsqueda de vuelos SAO → LIS.* falló: Hay varios lugares con este nombre\.$/);
+  expect(words(<ToolCall part={failed("new_code", "As told.")} />, "pt-BR")).toContain("falhou: As told.");
+});
+
+test("in English the gateway's own sentence says more than its code", () => {
+  expect(words(<ToolCall part={failed("ambiguous_place", "Give one of: LHR, LGW.")} />)).toContain("failed: Give one of: LHR, LGW.");
+  expect(words(<ToolCall part={failed("rate_limited", null)} />)).toContain("failed: Too many searches");
+  expect(words(<ToolCall part={failed(null, null)} />)).toBe("Flight search SAO → LIS, 12 Dec failed");
+});
+
+test("a fresh result in Portuguese and Spanish says that it was asked for just now", () => {
+  const [now, later] = [NOW, NOW - 180_000].map((bornAt) => <SourceBadge source="live" bornAt={bornAt} />);
+  expect([words(now, "pt-BR"), words(later, "pt-BR")]).toEqual(["consultado agora", "consultado há 3 min"]);
+  expect([words(now, "es"), words(later, "es")]).toEqual(["consultado ahora", "consultado hace 3 min"]);
+});
+
+test("a ticket's label tells it from its neighbours", () => {
+  expect(html(ticket())).toContain('aria-label="€685.40, TAP Air Portugal, departs 22:55, GRU → LIS"');
+  expect(html(ticket({ itineraries: [] }))).toContain('aria-label="€685.40"');
 });

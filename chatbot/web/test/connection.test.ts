@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Connection, NO_REPLY, type ChatSocket, type ConnectionState } from "../src/connection";
-import type { AnswerEvent, Started } from "../src/protocol";
+import { Connection, type ChatSocket, type ConnectionState } from "../src/connection";
+import { NO_REPLY, type AnswerEvent, type Started } from "../src/protocol";
 import { delta } from "./samples";
 
 const MODEL = { name: "offline-demo", offline: true };
-const started = (sessionId: string) => ({ ok: true, sessionId, model: MODEL, history: [] });
+const started = (sessionId: string) => ({ ok: true, sessionId, model: MODEL, history: [], answering: null });
 const refusal = (code: string) => ({ ok: false, error: { code, message: `${code}.` } });
 
 /** A socket whose other end is the test: replies are given in order, null for none at all. */
@@ -223,4 +223,24 @@ test("a closed connection reports nothing and does not come back", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   socket.hear("connect");
   expect([kinds().length, socket.connects]).toEqual([3, 1]);
+});
+
+test("without a network it is offline at once, and tries to come back all the same", async () => {
+  const { socket, connection, kinds } = setUp();
+  await socket.come(started("s1"));
+  connection.networkLost();
+  expect([kinds().at(-1), socket.connects]).toEqual(["retrying", 1]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(socket.connects).toBe(2);
+});
+
+test("with a network again it comes back at once, unless it is there already", async () => {
+  const { socket, connection } = setUp();
+  await socket.come(started("s1"));
+  connection.networkBack();
+  expect(socket.connects).toBe(1);
+  connection.networkLost();
+  connection.networkBack();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(socket.connects).toBe(2);
 });

@@ -7,11 +7,12 @@ import { delta, done, found, NOW, tool } from "./samples";
 const MODEL = { name: "offline-demo", offline: true };
 const AT = "2026-11-22T11:59:00Z";
 
-const start = (history: HistoryItem[] = [], sessionId = "s1"): Action => ({
+const start = (history: HistoryItem[] = [], sessionId = "s1", answering: string | null = null): Action => ({
   type: "started",
   sessionId,
   model: MODEL,
   history,
+  answering,
   now: NOW,
 });
 const ask = (messageId = "m1", text = "Lisbon?"): Action => ({ type: "asked", messageId, text });
@@ -163,7 +164,7 @@ test("the record replaces an answer that was taken up in its middle", () => {
     hear(done(8)),
     start([question("m1"), answer("a1", "And so on.")]),
   );
-  expect(brief(state)).toEqual(["?Lisbon? (sent)", "=And so on. (recorded)"]);
+  expect(brief(state)).toEqual(["?Lisbon? (sent)", "=And so on. (end_turn)"]);
   expect(state.stale).toBe(false);
 });
 
@@ -223,4 +224,100 @@ test("a question asked while a new session is on its way belongs to that session
   const state = after(start(), { type: "cleared" }, ask(), start([], "s2"), accept(), hear(delta(1, "a")));
   expect(brief(state)).toEqual(["?Lisbon? (sent)", "=a (open)"]);
   expect(openAnswer(state)?.incomplete).toBe(false);
+});
+
+const joining = (...history: HistoryItem[]): Action => start(history, "s1", "a1");
+
+test("an answer that is being written when the page loads is waited for, and can be stopped", () => {
+  const state = after(joining(question("m1")));
+  expect(brief(state)).toEqual(["?Lisbon? (sent)", "= (open)"]);
+  expect(openAnswer(state)?.answerId).toBe("a1");
+});
+
+test("an answer joined in its middle shows what comes, and the record once it is done", () => {
+  const state = after(joining(question("m1")), hear(delta(7, "so on.")));
+  expect([brief(state)[1], state.stale]).toEqual(["=so on. (open)", false]);
+  const finished = reduce(state, hear(done(8)));
+  expect(finished.stale).toBe(true);
+  const whole = reduce(finished, start([question("m1"), answer("a1", "And so on.")]));
+  expect([brief(whole)[1], whole.stale]).toEqual(["=And so on. (end_turn)", false]);
+});
+
+test("an answer that the history already has is not opened again", () => {
+  expect(brief(after(joining(question("m1"), answer("a1", "Here."))))).toEqual(["?Lisbon? (sent)", "=Here. (recorded)"]);
+});
+
+test("an answer still being written after a reconnect keeps what was shown", () => {
+  const state = after(start(), ask(), accept(), hear(delta(1, "a")), joining(question("m1")), hear(delta(5, "e")));
+  expect(brief(state)).toEqual(["?Lisbon? (sent)", "=ae (open)"]);
+});
+
+test("a start names the answer of a question whose acknowledgement was lost", () => {
+  const before = after(start(), ask(), { type: "stopping" });
+  const state = reduce(before, joining(question("m1")));
+  expect(openAnswer(state)).toMatchObject({ key: openAnswer(before)?.key, answerId: "a1", stopping: true });
+  expect(state.turns).toHaveLength(2);
+});
+
+test("an answer given up here is taken up again when the gateway still writes it", () => {
+  const state = after(start(), ask(), accept(), { type: "interrupted" }, joining(question("m1")));
+  expect(brief(state)).toEqual(["?Lisbon? (sent)", "= (open)"]);
+});
+
+test("an undelivered question stays below an answer that is being written, which can still be stopped", () => {
+  const state = after(start(), ask("m2", "Porto?"), reject("no_reply", "m2"), joining(question("m1")));
+  expect(brief(state)).toEqual(["?Lisbon? (sent)", "= (open)", "?Porto? (failed)"]);
+  expect(openAnswer(state)?.answerId).toBe("a1");
+});
+
+test("an answer to a question from another tab brings the history once it is done", () => {
+  const state = after(start(), hear(delta(1, "Hello.")), hear(done(2)));
+  expect([brief(state), state.stale]).toEqual([["=Hello. (end_turn)"], true]);
+  expect(brief(reduce(state, start([question("m9"), answer("a1", "Hello.")])))).toEqual([
+    "?Lisbon? (sent)",
+    "=Hello. (end_turn)",
+  ]);
+});
+
+test("an answer from another tab that took a question's place brings the history", () => {
+  expect(after(start(), ask(), hear(done(1, "end_turn", "a9")), accept()).stale).toBe(true);
+  expect(after(start(), ask(), accept()).stale).toBe(false);
+});
+
+test("an answer that fell silent brings the history", () => {
+  expect(after(start(), ask(), accept(), { type: "interrupted" }).stale).toBe(true);
+});
+
+test("an answer seen to its end stays as it was seen when the history comes again", () => {
+  const before = after(start(), ask(), accept(), hear(tool(1, "done")), hear(delta(2, "Half")), hear(done(3, "stopped")));
+  const state = reduce(before, start([question("m1"), answer("a1", "Half")]));
+  expect(state.turns[1]).toBe(before.turns[1]);
+});
+
+test("a joined answer that was stopped is shown whole, and as stopped", () => {
+  const state = after(joining(question("m1")), hear(delta(7, "on")), hear(done(8, "stopped")));
+  expect(brief(reduce(state, start([question("m1"), answer("a1", "And so on")])))[1]).toBe("=And so on (stopped)");
+});
+
+test("a refused question gives up the answer from another tab that had taken its place", () => {
+  const writing = after(start(), ask(), hear(delta(1, "Quito", "a9")), reject("busy"));
+  expect(brief(writing)).toEqual(["=Quito (open)", "?Lisbon? (failed)"]);
+  const finished = reduce(writing, hear(done(2, "end_turn", "a9")));
+  expect(finished.stale).toBe(true);
+  expect(brief(reduce(finished, start([question("m9", "Quito?"), answer("a9", "Quito")])))).toEqual([
+    "?Quito? (sent)",
+    "=Quito (end_turn)",
+    "?Lisbon? (failed)",
+  ]);
+});
+
+test("also one that is finished already, whose question the history then brings", () => {
+  const state = after(start(), ask(), hear(delta(1, "Quito", "a9")), hear(done(2, "end_turn", "a9")), reject("busy"));
+  expect([brief(state), state.stale]).toEqual([["=Quito (end_turn)", "?Lisbon? (failed)"], true]);
+});
+
+test("an answer from another tab comes above a question that was refused before, which outlives the history", () => {
+  const finished = after(start(), ask(), reject("busy"), hear(delta(1, "Quito", "a9")), hear(done(2, "end_turn", "a9")));
+  expect(brief(finished)).toEqual(["=Quito (end_turn)", "?Lisbon? (failed)"]);
+  expect(brief(reduce(finished, start([question("m9", "Quito?"), answer("a9", "Quito")]))).at(-1)).toBe("?Lisbon? (failed)");
 });

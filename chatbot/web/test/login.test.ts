@@ -1,5 +1,16 @@
 import { expect, test } from "vitest";
-import { arrive, demoLogin, dropDemoUser, fetchConfig, LoginError, Tab, takeToken, USER_NAME } from "../src/login";
+import {
+  arrive,
+  demoLogin,
+  dropDemoUser,
+  fetchConfig,
+  LoginError,
+  renewDemo,
+  Tab,
+  takeToken,
+  USER_NAME,
+  userName,
+} from "../src/login";
 
 const OFFLINE = { name: "offline-demo", offline: true };
 
@@ -59,7 +70,7 @@ test("?demo logs in where there is a demo, and leaves the address", async () => 
   const tab = new Tab(new MemoryStorage());
   const { asked, fetch } = gateway();
   expect(await arrive({ tab, page, history, fetch })).toBeNull();
-  expect(tab.token).toBe("jwt");
+  expect([tab.token, tab.user]).toEqual(["jwt", "ana"]);
   expect(asked).toEqual(["/config", '/demo/login {"user":"ana"}']);
   expect(page.url).toBe("/?lang=pt#end");
 });
@@ -74,14 +85,16 @@ test("?demo does nothing where there is no demo", async () => {
 
 test("a refused demo name is explained at the door", async () => {
   const { page, history } = addressBar("?demo=Ana!");
-  const refusal = { code: "invalid_message", message: "user: 1 to 32 of a-z 0-9 - _." };
+  const refusal = { code: "invalid_user", message: "user: 1 to 32 of a-z 0-9 - _." };
   expect(await arrive({ tab: new Tab(new MemoryStorage()), page, history, ...gateway({ refusal }) })).toEqual(refusal);
+  expect(page.url).toBe("/");
 });
 
 test("a gateway that cannot be reached is explained at the door", async () => {
   const { page, history } = addressBar("?demo=ana");
   const fetch = () => Promise.reject(new TypeError("Failed to fetch"));
   expect(await arrive({ tab: new Tab(new MemoryStorage()), page, history, fetch })).toMatchObject({ code: "unreachable" });
+  expect(page.url).toBeNull();
 });
 
 test("an answer that is not JSON counts as unreachable", async () => {
@@ -113,4 +126,51 @@ test.each(["ana", "a", "x_9-", "a".repeat(32)])("%s may be a demo user", (name) 
 
 test.each(["", "Ana", "ana maria", "josé", "a".repeat(33)])("%s may not be a demo user", (name) => {
   expect(USER_NAME.test(name)).toBe(false);
+});
+
+test.each([
+  ["João", "joao"],
+  [" Ana Maria ", "ana-maria"],
+  ["Zoë\u0301", "zoe"],
+  ["bob_2", "bob_2"],
+  ["!", "!"],
+])("%s is written %s as a demo user", (typed, name) => {
+  expect(userName(typed)).toBe(name);
+});
+
+const INVALID = { code: "token_invalid", message: "The token does not hold." };
+
+function signedIn(user: string | null): Tab {
+  const tab = new Tab(new MemoryStorage());
+  tab.token = "old";
+  tab.user = user;
+  return tab;
+}
+
+test("a demo user whose token is refused is signed in again under the same name", async () => {
+  const tab = signedIn("ana");
+  const { asked, fetch } = gateway();
+  expect(await renewDemo(tab, INVALID, fetch)).toBe("jwt");
+  expect([tab.token, asked]).toEqual(["jwt", ["/config", '/demo/login {"user":"ana"}']]);
+});
+
+test("a token from elsewhere is never renewed", async () => {
+  const { asked, fetch } = gateway();
+  expect(await renewDemo(signedIn(null), INVALID, fetch)).toBeNull();
+  expect(asked).toEqual([]);
+});
+
+test("a refusal that is not about the token, or a place without a demo, renews nothing", async () => {
+  expect(await renewDemo(signedIn("ana"), { code: "internal", message: "" }, gateway().fetch)).toBeNull();
+  expect(await renewDemo(signedIn("ana"), INVALID, gateway({ demo: false }).fetch)).toBeNull();
+});
+
+test("a gateway that does not sign in again is no fault", async () => {
+  expect(await renewDemo(signedIn("ana"), INVALID, () => Promise.reject(new TypeError("Failed")))).toBeNull();
+});
+
+test("a token in the fragment forgets the demo user who was here", async () => {
+  const tab = signedIn("ana");
+  await arrive({ tab, ...addressBar("", "#token=abc"), ...gateway() });
+  expect([tab.token, tab.user]).toEqual(["abc", null]);
 });

@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useState } from "react";
-import type { Tab } from "../login";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { renewDemo, type Tab } from "../login";
 import type { ErrorInfo } from "../protocol";
 import { ChatPage } from "./ChatPage";
 import { LoginCard } from "./LoginCard";
@@ -29,18 +29,27 @@ export function App({ tab, arrival }: Props) {
   }, [arrival, tab]);
 
   const onToken = useCallback(
-    (token: string) => {
+    (token: string, user: string | null) => {
       tab.token = token;
+      tab.user = user;
       setStage({ kind: "chat", token });
     },
     [tab],
   );
 
+  // A token that was renewed and not taken even once is not renewed again: that would go on for ever.
+  const renewed = useRef<string | null>(null);
+
   // The session's id stays, so that the reader comes back to the same conversation.
   const onSignedOut = useCallback(
-    (reason: ErrorInfo) => {
+    (reason: ErrorInfo, wasAccepted: boolean) => {
+      const inVain = !wasAccepted && renewed.current !== null && tab.token === renewed.current;
       tab.token = null;
-      setStage({ kind: "door", reason });
+      if (inVain) return setStage({ kind: "door", reason });
+      void renewDemo(tab, reason, (path, init) => fetch(path, init)).then((token) => {
+        renewed.current = token;
+        setStage(token === null ? { kind: "door", reason } : { kind: "chat", token });
+      });
     },
     [tab],
   );
@@ -49,7 +58,7 @@ export function App({ tab, arrival }: Props) {
     case "arriving":
       return null;
     case "door":
-      return <LoginCard reason={stage.reason} onToken={onToken} />;
+      return <LoginCard reason={stage.reason} user={tab.user} onToken={onToken} />;
     case "chat":
       return <ChatPage token={stage.token} session={tab.session} onSignedOut={onSignedOut} />;
   }

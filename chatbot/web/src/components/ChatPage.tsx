@@ -2,8 +2,7 @@ import { useCallback, useEffect, useRef } from "react";
 import type { SessionMemory } from "../connection";
 import { openAnswer, type Turn } from "../conversation";
 import { useLanguage } from "../i18n/language";
-import type { ErrorInfo } from "../protocol";
-import { useChat } from "../useChat";
+import { useChat, type SignedOut } from "../useChat";
 import { useStickToBottom } from "../useStickToBottom";
 import { Announcer } from "./Announcer";
 import { AnswerView } from "./AnswerView";
@@ -16,7 +15,7 @@ import { QuestionBubble } from "./QuestionBubble";
 interface Props {
   token: string;
   session: SessionMemory;
-  onSignedOut: (error: ErrorInfo) => void;
+  onSignedOut: SignedOut;
 }
 
 export function ChatPage({ token, session, onSignedOut }: Props) {
@@ -101,7 +100,7 @@ export function ChatPage({ token, session, onSignedOut }: Props) {
           ))}
         </div>
       </main>
-      <Announcer answer={lastAnswer(turns)} />
+      <Announcer answer={writing ?? lastAnswer(turns)} />
 
       <footer className="bottom">
         {!atBottom && (

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useId, useState, type FormEvent } from "react";
 import { errorSentence, useLanguage } from "../i18n/language";
-import { asErrorInfo, demoLogin, fetchConfig, USER_NAME } from "../login";
+import { asErrorInfo, demoLogin, fetchConfig, INVALID_USER, USER_NAME, userName } from "../login";
 import type { ErrorInfo, GatewayConfig } from "../protocol";
 import { Mark, RouteDrawing } from "./icons";
 import { Notice } from "./Notice";
@@ -8,17 +8,26 @@ import { Notice } from "./Notice";
 interface Props {
   /** Why the reader is (again) at the door. */
   reason: ErrorInfo | null;
-  onToken: (token: string) => void;
+  /** The demo user who was here before. */
+  user: string | null;
+  /** Hears the demo user as well, if it is one's token. */
+  onToken: (token: string, user: string | null) => void;
 }
 
+/** The code of an error made here: there is no token in the field. */
+const TOKEN_RULE = "no_token";
+
 /** The door: a name where there is a demo, else a token. */
-export function LoginCard({ reason, onToken }: Props) {
+export function LoginCard({ reason, user, onToken }: Props) {
   const { messages } = useLanguage();
   const words = messages.login;
   const [config, setConfig] = useState<GatewayConfig | null>(null);
   const [error, setError] = useState<ErrorInfo | null>(reason);
   const [working, setWorking] = useState(false);
-  const [value, setValue] = useState("");
+  const [value, setValue] = useState<string | null>(null);
+  // Prefilled as a name only: where there is no demo the field takes a token.
+  const shown = value ?? (config?.demo === true ? user : null) ?? "";
+  const invalid = error !== null && (error.code === INVALID_USER || error.code === TOKEN_RULE);
   const ruleId = useId();
 
   const load = useCallback(() => {
@@ -29,12 +38,16 @@ export function LoginCard({ reason, onToken }: Props) {
   async function enter(event: FormEvent): Promise<void> {
     event.preventDefault();
     if (config === null || working) return;
-    const given = value.trim();
-    if (!config.demo) return given === "" ? setError({ code: "", message: words.tokenRule }) : onToken(given);
-    if (!USER_NAME.test(given)) return setError({ code: "", message: words.nameRule });
+    if (!config.demo) {
+      const token = shown.trim();
+      return token === "" ? setError({ code: TOKEN_RULE, message: words.tokenRule }) : onToken(token, null);
+    }
+    const name = userName(shown);
+    setValue(name);
+    if (!USER_NAME.test(name)) return setError({ code: INVALID_USER, message: "" });
     setWorking(true);
     try {
-      onToken(await demoLogin(given, fetch));
+      onToken(await demoLogin(name, fetch), name);
     } catch (failure) {
       setError(asErrorInfo(failure));
       setWorking(false);
@@ -77,20 +90,24 @@ export function LoginCard({ reason, onToken }: Props) {
               <input
                 data-testid="login-name"
                 type={config.demo ? "text" : "password"}
-                value={value}
+                value={shown}
                 autoFocus
                 autoCapitalize="none"
                 autoComplete={config.demo ? "username" : "off"}
                 spellCheck={false}
                 aria-describedby={ruleId}
-                onChange={(event) => setValue(event.target.value)}
+                aria-invalid={invalid}
+                onChange={(event) => {
+                  setValue(event.target.value);
+                  if (invalid) setError(null);
+                }}
               />
             </label>
             <p id={ruleId} className="rule">
               {config.demo ? words.nameRule : words.tokenRule}
             </p>
             <button type="submit" className="button-main" data-testid="login-submit" disabled={working}>
-              {working ? words.working : config.demo ? words.start : words.enter}
+              {working ? words.working : words.enter}
             </button>
             {config.model.offline && <p className="rule">{messages.model.offline}</p>}
           </form>

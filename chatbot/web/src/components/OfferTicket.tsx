@@ -1,5 +1,5 @@
-import { fare, money } from "../format";
-import { useLanguage } from "../i18n/language";
+import { carriers, clockTime, fare, money } from "../format";
+import { useLanguage, type Language } from "../i18n/language";
 import type { OfferCard } from "../protocol";
 import { ItineraryStrip } from "./ItineraryStrip";
 
@@ -8,11 +8,12 @@ const FEW_SEATS = 5;
 
 /** One offer as a ticket: the journey on the body, the price on the stub. */
 export function OfferTicket({ offer, travelers }: { offer: OfferCard; travelers: number }) {
-  const { locale, messages } = useLanguage();
+  const language = useLanguage();
+  const { locale, messages } = language;
   const words = messages.offers;
   const directions = offer.itineraries.length === 2 ? [words.outbound, words.inbound] : [];
   return (
-    <article className="ticket" data-testid="offer-card" data-offer-id={offer.id}>
+    <article className="ticket" data-testid="offer-card" data-offer-id={offer.id} aria-label={label(offer, language)}>
       <div className="ticket-body">
         {offer.itineraries.map((itinerary, index) => (
           <ItineraryStrip key={index} itinerary={itinerary} direction={directions[index] ?? null} />
@@ -35,4 +36,15 @@ export function OfferTicket({ offer, travelers }: { offer: OfferCard; travelers:
       </div>
     </article>
   );
+}
+
+/** What tells an offer from its neighbours: `€685.40, TAP Air Portugal, departs 22:55, GRU → LIS`. */
+function label({ total, currency, itineraries }: OfferCard, { locale, messages }: Language): string {
+  const price = money(total, currency, locale);
+  const outbound = itineraries[0];
+  const [first, last] = [outbound?.segments[0], outbound?.segments.at(-1)];
+  if (outbound === undefined || first === undefined || last === undefined) return price;
+  const names = carriers(outbound).map(({ name }) => name);
+  const departure = `${messages.offers.departs} ${clockTime(first.departsAt)}`;
+  return [price, names.join(" + "), departure, `${first.origin} → ${last.destination}`].join(", ");
 }

@@ -1,20 +1,29 @@
 import type { ToolPart } from "../answer";
-import { useLanguage, type Language } from "../i18n/language";
+import { errorSentence, useLanguage, type Language } from "../i18n/language";
 import { describeSearch, isFlightSearch } from "../search";
 import { CheckIcon, StopIcon, WarnIcon } from "./icons";
 
 /** What a tool call is doing or did, in a line; also what is announced of it. */
-export function toolSentence({ state, input, name, message }: ToolPart, { messages, locale }: Language): string {
+export function toolSentence(part: ToolPart, { messages, locale }: Language): string {
+  const { state, input, name } = part;
   const words = messages.tool;
+  const reason = state === "error" ? reasonOf(part, { messages, locale }) : "";
   if (!isFlightSearch(input)) {
     if (state === "running") return words.running(name);
-    return message === null ? words.done(name) : `${words.done(name)}: ${message}`;
+    return reason === "" ? words.done(name) : `${words.done(name)}: ${reason}`;
   }
   const search = describeSearch(input, locale);
   if (state === "running") return words.searching(search);
   if (state === "stopped") return words.stopped(search);
   if (state === "done") return words.searched(search);
-  return message === null ? words.failed(search) : `${words.failed(search)}: ${message}`;
+  return reason === "" ? words.failed(search) : `${words.failed(search)}: ${reason}`;
+}
+
+/** Why a call failed. The gateway's own sentence says more than its code, but only in English. */
+function reasonOf({ code, message }: ToolPart, { messages, locale }: Language): string {
+  const told = message ?? "";
+  if (told !== "" && locale.startsWith("en")) return told;
+  return errorSentence(messages, { code: code ?? "", message: told }, "");
 }
 
 /** A tool call: shown while it runs, and afterwards as a line of record. */

@@ -7,7 +7,6 @@ export interface Messages {
     lead: string;
     nameLabel: string;
     nameRule: string;
-    start: string;
     tokenLabel: string;
     tokenRule: string;
     enter: string;
