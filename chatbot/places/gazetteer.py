@@ -16,7 +16,7 @@ England has 113 recorded names, London in Ontario 22.
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import airportsdata
@@ -97,6 +97,8 @@ class _Builder:
         )
         self.countries = {name_key(row["name"]): code for code, row in source.get_countries().items()}
         self.countries |= {code.lower(): code for code in source.get_countries()}
+        self.country_names = {code: str(row["name"]) for code, row in source.get_countries().items()}
+        self.located: dict[Place, Place] = {}
         self.metro_of = {
             airport: code for code, metro in self.metros.items() for airport in metro["airports"]
         }
@@ -124,7 +126,20 @@ class _Builder:
             self._name(name, place, _REGION_FAME)
         for name, code in NICKNAMES.items():
             self._name(name, self.place_of[code], _REGION_FAME)
-        return Gazetteer(tuple(self.names.values()), self._by_code(), self.countries)
+        names = tuple(replace(named, place=self._located(named.place)) for named in self.names.values())
+        return Gazetteer(names, self._by_code(), self.countries)
+
+    def _located(self, place: Place) -> Place:
+        """The place with the region of its airport, or of its metropolis's first one."""
+        if place not in self.located:
+            metro = self.metros.get(place.code)
+            airport = self.airports.get(next(iter(metro["airports"]), "") if metro else place.code, {})
+            self.located[place] = replace(
+                place,
+                region=str(airport.get("subd", "")),
+                country_name=self.country_names.get(place.country, ""),
+            )
+        return self.located[place]
 
     # Cities
 

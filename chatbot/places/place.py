@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 _TOKEN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
@@ -17,13 +17,16 @@ class Place:
     """A city or an airport.
 
     `code` is the IATA code to search with: a metropolitan code where a city has one ("LON"), else the
-    code of its main airport ("LIS"). `country` is ISO 3166-1 alpha-2.
+    code of its main airport ("LIS"). `country` is ISO 3166-1 alpha-2. `region` (a state
+    or province) and `country_name`, both in English and "" where unknown, tell namesakes apart.
     """
 
     code: str
     name: str
     country: str
     kind: Literal["city", "airport"]
+    region: str = field(default="", compare=False)
+    country_name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Mention:
     def ambiguous(self) -> bool:
         """Whether somebody has to say which place is meant."""
         return len(self.places) > 1
+
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether it shares a character with `text[start:end]`."""
+        return self.start < end and start < self.end
 
 
 @dataclass(frozen=True, slots=True)

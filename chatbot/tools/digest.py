@@ -27,7 +27,7 @@ def digest(
         "search": {**found.search, **names},
         "count": len(cards),
         "source": found.source,
-        "age_seconds": round(found.age),
+        "age_seconds": int(found.age),
         "fetched_at": found.fetched_at,
         "offers": [_summary(card) for card in _told(cards)],
     }

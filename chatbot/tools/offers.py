@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from chatbot.messages import Itinerary, OfferCard, Segment
 
@@ -11,7 +11,6 @@ _DURATION = re.compile(
     r"P(?=T?\d)(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:\d+S)?)?"
 )
 _INITIALS = re.compile(r"(?!(?:AIR|FLY|JET|NEW|SKY|SUN|DE|OF)$)[A-Z]{2,3}")
-_CABIN_ORDER: Final = ("ECONOMY", "PREMIUM_ECONOMY", "BUSINESS", "FIRST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,15 @@ def read_card(offer: Mapping[str, Any], dictionaries: Mapping[str, Any]) -> Offe
         LookupError, TypeError, ValueError: the offer lacks what every offer has.
     """
     fares = offer["travelerPricings"][0]["fareDetailsBySegment"]
+    main = _main_fare(fares, offer["itineraries"])
     validating = offer.get("validatingAirlineCodes") or [None]
     return OfferCard(
         id=str(offer["id"]),
         total=str(offer["price"].get("grandTotal") or offer["price"]["total"]),
         currency=str(offer["price"]["currency"]),
         itineraries=[_itinerary(itinerary, dictionaries) for itinerary in offer["itineraries"]],
-        cabin=_cabin(fares),
-        fare_brand=_brand(fares),
+        cabin=str(main.get("cabin", "ECONOMY")),
+        fare_brand=main.get("brandedFareLabel") or main.get("brandedFare"),
         checked_bags=_bags(fares),
         seats_left=offer.get("numberOfBookableSeats"),
         last_ticketing_date=offer.get("lastTicketingDate"),
@@ -103,14 +103,14 @@ def _titled(name: str) -> str:
     return " ".join(words) if name.isupper() else name
 
 
-def _cabin(fares: list[Mapping[str, Any]]) -> str:
-    """The lowest cabin of the trip: nobody should expect more than what every segment gives."""
-    cabins = [str(fare.get("cabin", "ECONOMY")) for fare in fares]
-    return min(cabins, key=lambda cabin: _CABIN_ORDER.index(cabin) if cabin in _CABIN_ORDER else 0)
-
-
-def _brand(fares: list[Mapping[str, Any]]) -> str | None:
-    return fares[0].get("brandedFareLabel") or fares[0].get("brandedFare")
+def _main_fare(fares: list[Mapping[str, Any]], itineraries: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The fare of the longest segment: its cabin and brand belong together and are most of the trip."""
+    minutes = {
+        segment.get("id"): duration_minutes(segment["duration"])
+        for itinerary in itineraries
+        for segment in itinerary["segments"]
+    }
+    return max(fares, key=lambda fare: minutes.get(fare.get("segmentId"), 0))
 
 
 def _bags(fares: list[Mapping[str, Any]]) -> str | None:

@@ -183,15 +183,29 @@ async def test_an_offer_becomes_a_card(search: Search) -> None:
     assert (flight.aircraft, flight.destination_terminal) == ("AIRBUS A330-900NEO", None)
 
 
+async def test_a_mixed_offer_shows_cabin_and_brand_of_its_longest_segment(search: Search) -> None:
+    """Both labels come from one fare, that of most of the way, and never contradict each other."""
+    feeder = segment("GRU", "MAD", "2026-12-12T08:00:00", "2026-12-12T09:00:00", "PT1H") | {"id": "1"}
+    long_haul = segment("MAD", "LIS", "2026-12-12T11:00:00", "2026-12-12T21:00:00", "PT10H") | {"id": "2"}
+    mixed = offer(1, "900.00", feeder, long_haul, duration="PT13H")
+    mixed["travelerPricings"][0]["fareDetailsBySegment"] = [
+        {"segmentId": "1", "cabin": "ECONOMY", "brandedFareLabel": "LIGHT"},
+        {"segmentId": "2", "cabin": "BUSINESS", "brandedFareLabel": "BUSINESS SAVER"},
+    ]
+    found = await ask(search(Repository(Entry(reply(mixed)))))
+    assert found.offers is not None
+    assert (found.offers.offers[0].cabin, found.offers.offers[0].fare_brand) == ("BUSINESS", "BUSINESS SAVER")
+
+
 @pytest.mark.parametrize(("source", "told"), [("load", "live"), ("redis", "cache"), ("near", "cache")])
 async def test_the_age_of_an_answer_is_told(search: Search, source: str, told: str) -> None:
     """Model and page learn whether it is live, how old it is and when it was fetched."""
-    entry = Entry(reply(offer(1, "500.00", NIGHT)), source, 125.4)
+    entry = Entry(reply(offer(1, "500.00", NIGHT)), source, 125.9)
     found = await ask(search(Repository(entry)))
     assert found.offers is not None
     assert (found.offers.source, found.offers.age, found.offers.fetched_at) == (
         told,
-        125.4,
+        125.9,
         "2026-11-22T12:00:00Z",
     )
     assert (found.content["source"], found.content["age_seconds"]) == (told, 125)

@@ -348,12 +348,10 @@ async def test_a_live_result_is_summarised(chat: Chat) -> None:
     """How many, the cheapest, the nonstop, times and prices, that it is live and not final."""
     answer = await report(chat, "flights from São Paulo to Lisbon on 12 December", RESULT)
     assert "50 offers" in answer
-    assert (
-        "Cheapest: 512.30 EUR with Iberia: GRU\N{EN DASH}LIS, 18:05 to 09:40 (+1), 12 h 35 min, 1 stop in MAD"
-        in answer
-    )
+    assert "Cheapest: 512.30 EUR with Iberia: GRU\N{EN DASH}LIS, 18:05 to 09:40 (+1), " in answer
+    assert "12 h 35 min, 1 stop in MAD".replace(" ", "\N{NO-BREAK SPACE}", 3) in answer
     assert "Cheapest nonstop: 688.00 EUR with TAP Air Portugal" in answer
-    assert "live" in answer
+    assert "were fetched live for this answer" in answer
     assert "checked again" in answer
 
 
@@ -365,7 +363,7 @@ async def test_a_cached_result_tells_its_age(chat: Chat) -> None:
         RESULT | {"source": "cache", "age_seconds": 185},
     )
     assert "de São Paulo para Lisboa em 12 de dezembro de 2026" in answer
-    assert "vêm do cache e têm 3 min" in answer
+    assert "vêm do cache, consultados 3\N{NO-BREAK SPACE}min antes desta resposta" in answer
     assert "conferidos de novo" in answer
 
 
@@ -374,6 +372,8 @@ async def test_an_empty_result_is_said_to_be_empty(chat: Chat) -> None:
     empty = {**RESULT, "count": 0, "offers": []}
     answer = await report(chat, "flights from São Paulo to Lisbon on 12 December", empty)
     assert "found no flights" in answer
+    assert "asked live" in answer
+    assert "prices" not in answer
     assert "EUR" not in answer
 
 
@@ -384,6 +384,137 @@ async def test_a_failed_search_is_said_plainly(chat: Chat) -> None:
     )
     assert "no dio respuesta" in answer
     assert "The quota is spent." in answer
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("flights from Rome to Paris tomorrow", "took too long"),
+        ("voos de Roma para Paris amanhã", "demorou demais"),
+        ("vuelos de Roma a París mañana", "tardó demasiado"),
+    ],
+)
+async def test_a_known_failure_is_said_in_the_user_s_language(chat: Chat, question: str, said: str) -> None:
+    """The error's code is translated, and the tool's English sentence left out."""
+    content = {"error": "No answer within 30 s.", "code": "tool_timeout"}
+    answer = await report(chat, question, content, is_error=True)
+    assert said in answer
+    assert "30 s" not in answer
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(22, "22 s"), (59.9, "59 s"), (119, "1 min"), (7_500, "2 h 5 min"), (90_000, "1 d 1 h")],
+)
+async def test_an_age_is_rounded_down_as_on_the_page(chat: Chat, seconds: float, age: str) -> None:
+    """Prose and badge never tell two different ages."""
+    content = RESULT | {"source": "cache", "age_seconds": seconds}
+    answer = await report(chat, "flights from São Paulo to Lisbon on 12 December", content)
+    assert f"were {age} old when I answered" in answer.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("flights from São Paulo to Lisbon on 12 December, 4 adults", "13,695.56 EUR for 4 travelers"),
+        ("voos de São Paulo para Lisboa em 12 de dezembro", "13.695,56 EUR para 4 viajantes"),
+        ("vuelos de São Paulo a Lisboa el 12 de diciembre", "13.695,56 EUR para 4 viajeros"),
+    ],
+)
+async def test_a_price_is_written_as_the_language_does(chat: Chat, question: str, said: str) -> None:
+    """Points and commas are those of the language; for several travelers their number is told."""
+    first, second = RESULT["offers"]
+    search = RESULT["search"] | {"adults": "2", "children": "1", "infants": "1"}
+    content = RESULT | {"search": search, "offers": [first | {"price": "13695.56"}, second]}
+    assert said in await report(chat, question, content)
+
+
+ANSWERS = [
+    (["flights to Lisbon tomorrow", "São Paulo"], "Searching flights from São Paulo"),
+    (
+        ["flights from Lisbon to Rome on 10 December", "flights from Atlantis to Rome on 12 December"],
+        "Atlantis”",
+    ),
+    (["flights from Lisbon to Rome on 10 December", "flights from Atlantisx to Lisbon"], "“Atlantisx”. From"),
+    (
+        ["flights from Lisbon to Rome on 10 December", "from lisbon to atlantisx on 12 december"],
+        "“atlantisx”. Wh",
+    ),
+    (["flights from Lisbon to Rome on 10 December with return"], "On which day do you want to come back?"),
+    (["return flights from Lisbon to Rome on 10 December"], "On which day do you want to come back?"),
+    (["flights from Lisbon to Rome on 10 December"], "(1 adult)"),
+    (
+        ["flights from Lisbon to Rome on 10 December with TAP"],
+        "cannot filter by airline or time of day. Sear",
+    ),
+    (["flights from Lisbon to Rome on 10 December", "in the evening?"], "cannot filter by airline or time"),
+    (["voos de Lisboa para Roma amanhã de manhã"], "nem por horário. Buscando voos"),
+    (["vuelos de Madrid a Roma mañana por la tarde con KLM"], "ni por horario. Buscando vuelos"),
+    (["vuelos de Madrid a Roma mañana"], "Claude. Buscando vuelos"),
+    (["boa noite, voos de Lisboa para Roma amanhã"], "Claude. Buscando voos"),
+    (["flights from Sao Paolo to Lissabon tomorrow"], "from São Paulo (SAO) to Lisbon (LIS)"),
+    (["flights from heathrow to rio tomorrow"], "from Heathrow (LHR) to Rio de Janeiro (RIO)"),
+    (["voos de GRU para Londres amanhã"], "de GRU para Londres"),
+    (["from San José to Miami tomorrow", "California"], "from San Jose (SJC) to Miami"),
+    (["from San José to Miami tomorrow", "Costa Rica"], "from San José (SJO) to Miami"),
+    (["from San José to Miami tomorrow", "Illinois"], "Which San José do you mean: San Jose (SJC, US)"),
+    (["flights from Springfield to Miami tomorrow"], "Springfield (SPI, Illinois, US)"),
+    (["flights from Lisbon to Rome yesterday"], "21 November 2026 is in the past"),
+    (["voos para Roma anteontem"], "20 de novembro de 2026 já passou"),
+    (["vuelos de Madrid a Roma ayer"], "El 21 de noviembre de 2026 ya pasó"),
+    (["qual é o tempo em Lisboa?"], "Não entendi"),
+    (["¿qué tiempo hace en Lisboa?"], "No lo entendí"),
+    (["what is the capital of France?"], "did not understand"),
+    (["voos de Lisboa para Paris no Natal"], "para Paris em 25 de dezembro de 2026"),
+    (["voos de Lisboa para Natal amanhã"], "para Natal em 23 de novembro"),
+    (["voos de Lisboa para o Natal amanhã"], "para Natal em 23 de novembro"),
+    (["flights to Lisbon", "yesterday"], "21 November 2026 is in the past"),
+    (
+        ["return flights from Lisbon to Rome on 12 December", "one way"],
+        "to Rome on 12 December 2026 (1 adult)",
+    ),
+    (["voos do Rio de Janeiro para o Porto amanhã"], "voos do Rio de Janeiro para o Porto em"),
+    (["voos do Porto para o Rio de Janeiro amanhã"], "voos do Porto para o Rio de Janeiro em"),
+    (["voos da Cidade do México para Roma amanhã"], "voos da Cidade do México para Roma em"),
+]
+
+
+@pytest.mark.parametrize(("texts", "said"), ANSWERS)
+async def test_a_wish_is_echoed_as_understood_or_said_to_be_impossible(
+    chat: Chat, texts: list[str], said: str
+) -> None:
+    """The last answer shows what was taken from the words, and what could not be."""
+    answers = [await chat.say(text) for text in texts]
+    assert said in answers[-1]
+
+
+async def test_two_unknown_places_are_both_asked_for(chat: Chat) -> None:
+    """Neither end of the earlier search comes back in silence."""
+    for text in ("flights from Lisbon to Rome tomorrow", "flights from Xanadu to Atlantisx", "London"):
+        answer = await chat.say(text)
+    assert "fly to?" in answer
+    assert len(chat.uses) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flights from Lisbon to Rome on 10 December returning three days later",
+        "voos de Lisboa para Roma em 10 de dezembro voltando três dias depois",
+        "vuelos de Lisboa a Roma el 10 de diciembre, vuelta tres días después",
+    ],
+)
+async def test_a_return_relative_to_the_departure_is_searched(chat: Chat, text: str) -> None:
+    """Days later count from the departure."""
+    await chat.say(text)
+    assert chat.input["return_date"] == "2026-12-13"
+
+
+async def test_a_relative_return_waits_for_its_departure(chat: Chat) -> None:
+    """A stay said before the day of departure is kept."""
+    await chat.say("flights from Lisbon to Rome returning a week later")
+    await chat.say("12 December")
+    assert chat.input["return_date"] == "2026-12-19"
 
 
 @pytest.mark.parametrize("content", [{}, {"search": 1}, {"search": {}, "count": 3}, {**RESULT, "offers": []}])

@@ -67,6 +67,13 @@ def test_kinds_and_countries_are_told(places: PlaceDirectory) -> None:
     assert places.by_code("QQQ") is None
 
 
+def test_namesakes_are_told_apart_by_region_and_country(places: PlaceDirectory) -> None:
+    """A place knows the state of its airport and its country's name."""
+    found = {place.code: (place.region, place.country_name) for place in places.find("Springfield")}
+    assert found["SPI"] == ("Illinois", "United States")
+    assert found["SGF"] == ("Missouri", "United States")
+
+
 MENTIONS = [
     ("flights from São Paulo to Lisbon on 12 December", ["SAO", "LIS"]),
     ("voos de são paulo para lisboa amanhã", ["SAO", "LIS"]),

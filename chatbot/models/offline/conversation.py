@@ -72,13 +72,15 @@ Move = Search | Ask | Say | Report
 class Turn:
     """The next move, in which language, and whether it is the first thing said in this conversation.
 
-    `trip` is what is wanted so far, with places under the names the user gave them.
+    `trip` is what is wanted so far, with places named as they were understood. `unfilterable` tells that
+    the last message also wished for something no search can be limited to.
     """
 
     move: Move
     trip: Trip
     language: Language
     first: bool
+    unfilterable: bool
     next_tool_id: str
 
 
@@ -86,6 +88,7 @@ def next_turn(messages: Sequence[ModelMessage], read: Read, today: date) -> Turn
     """Decide on the answer to the last message; a history of any shape gives some sensible answer."""
     trip, asked, language = Trip(), None, LANGUAGES[0]
     move: Move = Say("greeting")
+    unfilterable = False
     for message in messages:
         if message.role == "assistant":
             trip = _as_searched(trip, message)
@@ -93,18 +96,21 @@ def next_turn(messages: Sequence[ModelMessage], read: Read, today: date) -> Turn
         text = _text(message)
         if text:
             reading = read(text, language)
-            language = reading.language
-            trip, move = _answer(trip, reading, today, asked)
+            language, unfilterable = reading.language, reading.unfilterable
+            if reading.off_topic:
+                move = Say("unknown")
+            else:
+                trip, move = _answer(trip, reading, today, asked)
             asked = move.question if isinstance(move, Ask) else None
         elif results := tuple(_blocks(message, ToolResultBlock)):
-            move = Report(results)
-    return Turn(move, trip, language, not _has_spoken(messages), _next_tool_id(messages))
+            move, unfilterable = Report(results), False
+    return Turn(move, trip, language, not _has_spoken(messages), unfilterable, _next_tool_id(messages))
 
 
 def _answer(trip: Trip, reading: Reading, today: date, asked: Question | None) -> tuple[Trip, Move]:
     chosen = _choice(reading, asked)
     if chosen is not None and asked is not None and asked.slot is not None:
-        trip = fill(trip, asked.slot, chosen)
+        trip = fill(trip, asked.slot, replace(chosen, name=f"{chosen.name} ({chosen.code})"))
         return trip, _search_or_ask(trip, reading, today)
     reading = _with_bare_day(reading, asked)
     unknown = _unknown(reading, asked)
@@ -117,7 +123,8 @@ def _answer(trip: Trip, reading: Reading, today: date, asked: Question | None) -
     if unclear is not None:
         return trip, Ask(unclear, trip)
     if unknown is not None and not reading.places:
-        return trip, _ask_for(unknown, trip)
+        return _without(trip, reading.unknowns or (unknown,)), _ask_for(unknown, trip)
+    trip = _without(trip, reading.unknowns if reading.topic == "unknown" or reading.again else ())
     return trip, _search_or_ask(trip, reading, today)
 
 
@@ -125,9 +132,15 @@ def _search_or_ask(trip: Trip, reading: Reading, today: date) -> Move:
     question = missing(trip, today)
     if question is None:
         return Search(trip, reading.refresh)
-    if reading.unknown is not None and question.slot == reading.unknown.role:
-        return _ask_for(reading.unknown, trip)
-    return Ask(question, trip)
+    unknown = next((name for name in reading.unknowns if name.role == question.slot), None)
+    return Ask(question, trip) if unknown is None else _ask_for(unknown, trip)
+
+
+def _without(trip: Trip, unknowns: Sequence[UnknownName]) -> Trip:
+    """The trip with the ends emptied for which a name was given that nobody knows."""
+    for unknown in unknowns:
+        trip = replace(trip, origin=None) if unknown.role == "origin" else replace(trip, destination=None)
+    return trip
 
 
 def _ask_for(unknown: UnknownName, trip: Trip) -> Ask:
@@ -136,7 +149,7 @@ def _ask_for(unknown: UnknownName, trip: Trip) -> Ask:
 
 
 def _choice(reading: Reading, asked: Question | None) -> Place | None:
-    """Which of the places that were offered is meant: by code, country, or position."""
+    """Which of the places that were offered is meant: by code, country, region, or position."""
     if asked is None or not asked.options:
         return None
     words = {word.folded for word in tokens(reading.text)}
@@ -144,12 +157,14 @@ def _choice(reading: Reading, asked: Question | None) -> Place | None:
         meant = [place for place in said.mention.places if place.code in {o.code for o in asked.options}]
         if len(meant) == 1:
             return meant[0]
+    said_key = f" {name_key(reading.text)} "
     by_name = [
         place
         for place in asked.options
         if place.code.lower() in words
         or place.country.lower() in words
-        or name_key(reading.text) == name_key(place.name)
+        or any(part and f" {name_key(part)} " in said_key for part in (place.region, place.country_name))
+        or said_key.strip() == name_key(place.name)
     ]
     if len(by_name) == 1:
         return by_name[0]
@@ -170,8 +185,10 @@ def _unknown(reading: Reading, asked: Question | None) -> UnknownName | None:
     """A name that is no place we know: after "to" or "from", or alone in answer to "which city?"."""
     if reading.topic != "unknown" and not reading.again:
         return None
-    if reading.unknown is not None or asked is None:
-        return reading.unknown
+    if reading.unknowns or asked is None:
+        return reading.unknowns[0] if reading.unknowns else None
+    if asked.options:
+        return None
     plain = not (reading.has_details or reading.again or reading.refresh)
     short = 0 < len(tokens(reading.text)) <= _LONGEST_BARE_NAME
     if plain and short and (asked.slot == "origin" or asked.slot == "destination"):  # noqa: PLR1714 - narrows

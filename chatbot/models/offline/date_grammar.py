@@ -80,6 +80,7 @@ NUMERIC = re.compile(
 RELATIVE = re.compile(
     r"\b(?P<after>(?:the )?day after tomorrow|depois de amanha|pasado manana)\b"
     r"|\b(?P<word>today|tonight|tomorrow|hoje|amanha|hoy)\b|(?<!la )(?<!de )\b(?P<manana>manana)\b"
+    r"|\b(?P<past>yesterday|anteontem|ontem|anteayer|ayer)\b"
 )
 AHEAD = re.compile(
     rf"\b(?:in|em|en|dentro de|daqui a|daqui|within)\s+{NUMBER}\s+(?P<unit>{_any_of(UNITS)})\b"
@@ -94,6 +95,13 @@ BARE_DAY = re.compile(
 BARE_MONTH = re.compile(
     rf"\b(?:in|during|em|en|no mes de|en el mes de)\s+(?P<month>{_any_of(MONTHS)})\b"
     r"|\b(?P<next>next month|(?:no )?(?:mes que vem|proximo mes)|(?:el )?(?:mes que viene))\b"
+)
+CHRISTMAS = re.compile(
+    r"\b(?:(?:at|for|on|over) christmas(?: day)?|(?:no|neste) (?:dia de )?natal|en navidad(?:es)?)\b"
+)
+LATER = re.compile(
+    rf"\b{NUMBER}\s+(?P<unit>{_any_of(UNITS)})\s+(?:later|afterwards|after(?! tomorrow)|depois(?! de)"
+    r"|mais tarde|despues(?! de)|mas tarde)\b"
 )
 STAY = re.compile(
     rf"\b(?:for|por|durante|stay(?:ing)?(?: for)?|ficar|ficando"

@@ -19,9 +19,11 @@ from chatbot.models.offline.date_grammar import (
     AHEAD,
     BARE_DAY,
     BARE_MONTH,
+    CHRISTMAS,
     DAY_MONTH,
     DEPARTURE_CUE,
     ISO,
+    LATER,
     MONTH_DAY,
     MONTHS,
     NUMERIC,
@@ -39,13 +41,16 @@ from chatbot.models.offline.quantities import number
 
 Role = Literal["departure", "return"]
 
+_DAYS = {"days": 1, "weeks": 7, "months": 30}
+
 
 @dataclass(frozen=True, slots=True)
 class When:
     """One date phrase: where it stands in the folded text, and what it says.
 
     Either `fixed` is known, or `day` is (with `month` or without), to be resolved against a first
-    possible day. `month` alone is too vague to search with. `nights` is a length of stay instead.
+    possible day. `month` alone is too vague to search with. `nights` is a length of stay instead,
+    and `later` a number of days after the departure known so far.
     """
 
     start: int
@@ -56,11 +61,12 @@ class When:
     month: str | None = None
     year: int | None = None
     nights: int | None = None
+    later: int | None = None
 
     @property
     def vague(self) -> bool:
         """Whether only a month is named."""
-        return self.fixed is None and self.day is None and self.nights is None
+        return self.fixed is None and self.day is None and self.nights is None and self.later is None
 
     def resolve(self, floor: date, anchor: date | None = None) -> date | None:
         """The first such day from `floor` on; None where the calendar has none.
@@ -83,7 +89,18 @@ def read_dates(text: str, today: date) -> list[When]:
     """The date phrases of a folded text in order, each with the role its wording gives it."""
     found: list[When] = []
     rest = text
-    for kind in (_iso, _ranges, _stays, _day_and_month, _numeric, _relative, _ahead, _weekdays, _bare):
+    for kind in (
+        _iso,
+        _ranges,
+        _later,
+        _stays,
+        _day_and_month,
+        _numeric,
+        _relative,
+        _ahead,
+        _weekdays,
+        _bare,
+    ):
         for when in kind(rest, today):
             found.append(when)
             rest = rest[: when.start] + PLACEHOLDER * (when.end - when.start) + rest[when.end :]
@@ -128,11 +145,16 @@ def _ranges(text: str, _: date) -> Iterator[When]:
         text = pattern.sub(lambda match: PLACEHOLDER * len(match[0]), text)
 
 
+def _later(text: str, _: date) -> Iterator[When]:
+    for match in LATER.finditer(text):
+        yield When(match.start(), match.end(), later=number(match[1]) * _DAYS[UNITS[match["unit"]]])
+
+
 def _stays(text: str, _: date) -> Iterator[When]:
     for match in STAY.finditer(text):
         count = number(match[1] or match["nights"])
         unit = UNITS[match["unit"]] if match["unit"] else "days"
-        yield When(match.start(), match.end(), nights=count * {"days": 1, "weeks": 7, "months": 30}[unit])
+        yield When(match.start(), match.end(), nights=count * _DAYS[unit])
 
 
 def _day_and_month(text: str, _: date) -> Iterator[When]:
@@ -166,6 +188,9 @@ def _relative(text: str, today: date) -> Iterator[When]:
             "amanha": ("amanhã", "pt"),
             "hoy": ("hoy", "es"),
         }.get(match["word"] or "", ("mañana", "es"))
+        if match["past"]:
+            days = 2 if match["past"] in {"anteontem", "anteayer"} else 1
+            phrase, language = f"{days} days ago", "en"
         if match["after"]:
             phrase, language = "in 2 days", "en"
         yield When(match.start(), match.end(), fixed=_parse(phrase, language, today))
@@ -189,6 +214,8 @@ def _weekdays(text: str, today: date) -> Iterator[When]:
 
 
 def _bare(text: str, _: date) -> Iterator[When]:
+    for match in CHRISTMAS.finditer(text):
+        yield When(match.start(), match.end(), day=25, month="12")
     for match in BARE_DAY.finditer(text):
         yield When(match.start(), match.end(), day=int(match["nth"] or match["day"]))
     text = BARE_DAY.sub(lambda match: PLACEHOLDER * len(match[0]), text)

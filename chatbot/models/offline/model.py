@@ -108,6 +108,9 @@ class OfflineModel:
             text = self._question(move, language)
         else:
             text = _announcement(move.trip, language) if can_search else phrases.NO_TOOL[language]
+        if turn.unfilterable:
+            plain = isinstance(move, Say) and move.topic == "unknown"
+            text = phrases.UNFILTERABLE[language] + ("" if plain else f" {text}")
         says_so_itself = isinstance(move, Say) and move.topic == "identity"
         return f"{phrases.INTRODUCTION[language]} {text}" if turn.first and not says_so_itself else text
 
@@ -134,9 +137,8 @@ def _announcement(trip: Trip, language: Language) -> str:
     conditions = phrases.written_conditions(trip, language)
     return render(
         phrases.SEARCHING[language],
-        origin=trip.origin.name,
-        destination=trip.destination.name,
+        route=phrases.written_route(trip.origin.name, trip.destination.name, language),
         departure=written_date(trip.departure, language),
         back=render(phrases.SEARCHING_BACK[language], day=back) if back else "",
-        conditions=f" ({conditions})" if conditions else "",
+        conditions=f" ({conditions})",
     )

@@ -1,5 +1,7 @@
 """What the offline model says in its three languages, and how it writes dates, durations and lists."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from string import Template
@@ -8,7 +10,7 @@ from typing import Final
 from chatbot.models.offline.language import Language
 from chatbot.models.offline.trip import Problem, Trip
 from chatbot.places import Place
-from chatbot.places.place import words
+from chatbot.places.place import name_key, words
 
 INTRODUCTION: Final[dict[Language, str]] = {
     "en": "I am the offline demo, a set of rules and not Claude.",
@@ -126,6 +128,12 @@ COUNTRY: Final[dict[Language, str]] = {
     "es": "$name es un país; necesito una ciudad o un aeropuerto.",
 }
 
+UNFILTERABLE: Final[dict[Language, str]] = {
+    "en": "I cannot filter by airline or time of day.",
+    "pt": "Não consigo filtrar por companhia aérea nem por horário.",
+    "es": "No puedo filtrar por aerolínea ni por horario.",
+}
+
 NO_TOOL: Final[dict[Language, str]] = {
     "en": "I understood your request, but the flight search is not available here.",
     "pt": "Entendi o pedido, mas a busca de voos não está disponível aqui.",
@@ -133,9 +141,9 @@ NO_TOOL: Final[dict[Language, str]] = {
 }
 
 SEARCHING: Final[dict[Language, str]] = {
-    "en": "Searching flights from $origin to $destination on $departure$back$conditions.",
-    "pt": "Buscando voos de $origin para $destination em $departure$back$conditions.",
-    "es": "Buscando vuelos de $origin a $destination el $departure$back$conditions.",
+    "en": "Searching flights $route on $departure$back$conditions.",
+    "pt": "Buscando voos $route em $departure$back$conditions.",
+    "es": "Buscando vuelos $route el $departure$back$conditions.",
 }
 SEARCHING_BACK: Final[dict[Language, str]] = {
     "en": ", returning on $day",
@@ -202,12 +210,41 @@ _MONTHS: Final[dict[Language, tuple[str, ...]]] = {
         )
     ),
 }
+# Portuguese names that are a common noun, which keep its article.
+_WITH_ARTICLE: Final = (
+    ("o", re.compile(r"(?:rio(?: de janeiro)?|porto|cairo|recife|funchal|luxemburgo|havai|panama)$")),
+    ("a", re.compile(r"(?:cidade d[oe] |ilha d[aoe] |madeira$|terceira$)")),
+    ("os", re.compile(r"acores$")),
+    ("as", re.compile(r"maldivas$")),
+)
+_NBSP: Final = "\N{NO-BREAK SPACE}"
+_COMMA_FOR_POINT: Final = str.maketrans(",.", ".,")
+_MINUTE = 60
+_MINUTES_PER_HOUR = 60
+_HOUR = _MINUTES_PER_HOUR * _MINUTE
+_DAY = 24
 _OR: Final[dict[Language, str]] = {"en": "or", "pt": "ou", "es": "o"}
 
 
 def render(template: str, **values: object) -> str:
     """A phrase with its `$names` replaced; a name not given stays as it is."""
     return Template(template).safe_substitute({name: str(value) for name, value in values.items()})
+
+
+def written_route(origin: str, destination: str, language: Language) -> str:
+    """Both ends of a trip: "from Rome to Porto", in Portuguese "de Roma para o Porto"."""
+    if language == "en":
+        return f"from {origin} to {destination}"
+    if language == "es":
+        return f"de {origin} a {destination}"
+    start, end = _portuguese_article(origin), _portuguese_article(destination)
+    return f"d{start or 'e'} {origin} para {end}{' ' if end else ''}{destination}"
+
+
+def _portuguese_article(name: str) -> str:
+    """The article a place's name takes in Portuguese, "" for the most that take none."""
+    key = name_key(name.partition("(")[0])
+    return next((article for article, names in _WITH_ARTICLE if names.match(key)), "")
 
 
 def written_date(day: date, language: Language) -> str:
@@ -224,27 +261,59 @@ def written_time(text: str, base: date) -> str:
 
 
 def written_duration(minutes: int) -> str:
-    """Hours and minutes: "9 h 55 min"."""
-    hours, rest = divmod(minutes, 60)
-    return " ".join(
-        part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
-    )
+    """Hours and minutes: "9 h 55 min"; the spaces do not break."""
+    if minutes < _MINUTES_PER_HOUR:
+        return f"{minutes}{_NBSP}min"
+    return _pair(*divmod(minutes, _MINUTES_PER_HOUR), "h", "min")
+
+
+def written_age(seconds: float) -> str:
+    """An age, rounded down as the page does: "42 s", "3 min", "2 h 5 min", "4 d 3 h"."""
+    whole = max(0, int(seconds))
+    if whole < _MINUTE:
+        return f"{whole}{_NBSP}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}{_NBSP}min"
+    hours, minutes = divmod(whole // _MINUTE, _MINUTES_PER_HOUR)
+    return _pair(hours, minutes, "h", "min") if hours < _DAY else _pair(*divmod(hours, _DAY), "d", "h")
+
+
+def _pair(large: int, small: int, large_unit: str, small_unit: str) -> str:
+    text = f"{large}{_NBSP}{large_unit}"
+    return f"{text}{_NBSP}{small}{_NBSP}{small_unit}" if small else text
+
+
+def written_amount(amount: str, language: Language) -> str:
+    """A decimal amount in the notation of the language: "13,695.56", in the two others "13.695,56".
+
+    Raises:
+        ValueError: it is not a decimal amount.
+    """
+    whole, _, cents = amount.partition(".")
+    text = f"{int(whole):,}" + (f".{int(cents):0{len(cents)}}" if cents else "")
+    return text if language == "en" else text.translate(_COMMA_FOR_POINT)
 
 
 def written_options(places: Sequence[Place], language: Language) -> str:
-    """Places to choose from: "San Jose (SJC, US) or San José (SJO, CR)"."""
-    names = [f"{place.name} ({place.code}, {place.country})" for place in places]
+    """Places to choose from: "San Jose (SJC, US) or San José (SJO, CR)".
+
+    Those of one name in one country are told apart by their region.
+    """
+    alike = Counter((name_key(place.name), place.country) for place in places)
+    names = []
+    for place in places:
+        region = place.region if alike[name_key(place.name), place.country] > 1 else ""
+        where = ", ".join(part for part in (place.code, region, place.country) if part)
+        names.append(f"{place.name} ({where})")
     return f" {_OR[language]} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def written_conditions(trip: Trip, language: Language) -> str:
-    """What is wanted beyond route and dates: "2 adults, 1 child, business, nonstop only"; "" if nothing."""
+    """What is wanted beyond route and dates: "2 adults, 1 child, business, nonstop only"."""
     terms = _CONDITIONS[language]
     counts = (trip.adults, trip.children, trip.infants)
     named = zip(counts, _TRAVELERS[language], strict=True)
     parts = [f"{count} {many if count > 1 else one}" for count, (one, many) in named if count]
-    if sum(counts) == 1:
-        parts = []
     parts += [terms[trip.cabin]] if trip.cabin else []
     parts += [terms["non_stop"]] if trip.non_stop else []
     if trip.max_price is not None:

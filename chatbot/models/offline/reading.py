@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 
+from chatbot.models.offline.airlines import AIRLINES, SHORT_NAMES, is_airline, names_airline
 from chatbot.models.offline.dates import When, blank, read_dates
 from chatbot.models.offline.language import Language, detect
 from chatbot.models.offline.quantities import (
@@ -16,7 +17,8 @@ from chatbot.models.offline.quantities import (
     read_party,
 )
 from chatbot.places import Mention, Place, PlaceDirectory
-from chatbot.places.place import fold, tokens, words
+from chatbot.places.corrections import LOCAL_NAMES
+from chatbot.places.place import fold, name_key, tokens, words
 from chatbot.places.wording import NOT_PLACES
 
 Role = Literal["origin", "destination", "at", "aside", "unsaid"]
@@ -60,7 +62,8 @@ _ONE_WAY = re.compile(
     r"\b(?:one[ -]way|(?:so|somente|apenas|solo|solamente) (?:a |de |la )?ida|no return|sem volta)\b"
 )
 _ROUND_TRIP = re.compile(
-    r"\b(?:round[ -]?trip|return (?:ticket|flight)|ida [ey] (?:a |la )?vu?el?ta|ida e volta|and back)\b"
+    r"\b(?:round[ -]?trip|return (?:ticket|flight|trip)s?|ida [ey] (?:a |la )?vu?el?ta"
+    r"|ida e volta|and back)\b"
 )
 _REFRESH = re.compile(
     r"\b(?:refresh|re-?check|check (?:it |that |them |prices? )?again|update|latest prices?"
@@ -113,11 +116,34 @@ _TOPICS: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
         ),
     ),
 )
+_NAME = r"[A-ZÀ-Ý][\w'\u2019-]+(?:\s+[A-ZÀ-Ý][\w'\u2019-]+){0,3}"
 _NAME_AFTER_CUE = re.compile(
-    r"\b(?:(?P<origin>from|de|do|da|desde)|to|para|pra|hasta|hacia|al?|ao?|o)"
-    r"\s+(?P<name>[A-ZÀ-Ý][\w'\u2019-]+(?:\s+[A-ZÀ-Ý][\w'\u2019-]+){0,3})"
+    rf"\b(?:(?:[Ff]rom|[Dd]e|[Dd]o|[Dd]a|[Dd]esde)\s+(?P<origin>{_NAME})"
+    rf"|(?:[Tt]o|[Pp]ara|[Pp]ra|[Hh]asta|[Hh]acia|[Aa]l?|[Aa]o?|[Oo])\s+(?P<destination>{_NAME}))"
 )
-_CODE_LENGTH = 3
+_FROM_TO = re.compile(
+    r"\b(?:from|desde|saindo de|saliendo de)\s+(?P<origin>[^\W\d_]{3,}(?:\s[^\W\d_]{3,}){0,3}?)"
+    r"\s+(?:to|para|pra|a|hasta|hacia)\s+(?P<destination>[^\W\d_]{3,})"
+)
+_ENDS: Final[tuple[Literal["origin", "destination"], ...]] = ("origin", "destination")
+_FEAST = re.compile(r"\b(?:no|neste)\s+$")
+
+_RETURN = re.compile(
+    r"\b(?:return(?:ing)?|com(?:e|ing) back|back on|inbound|volta(?:ndo|r)?|volto|retornando|retorno"
+    r"|regres(?:o|so|ando|sando)|vuelta|vuelvo|volver|volviendo)\b(?! (?:to|para|pra|a|ao)\b)"
+)
+_TIME_OF_DAY = re.compile(
+    r"(?<!good )\b(?:mornings?|afternoons?|evenings?|(?:at|by|late|every) night|night flights?|midday|noon"
+    r"|(?:de|pela|da) (?:manha|madrugada|noite)|(?:a|pela|da|de) tarde|a noite"
+    r"|(?:por|en|de) la (?:manana|tarde|noche|madrugada)|de (?:noche|madrugada))\b"
+    r"|\b\d{1,2}(?::\d{2})?\s?[ap]m\b"
+)
+_OFF_TOPIC = re.compile(
+    r"\b(?:weather|forecast|temperature|population|capital (?:city )?(?:of|d[aoe]|del)|what time is it"
+    r"|(?:qual (?:e )?o|que|como (?:esta|e) o|previsao do) (?:tempo|clima)|tempo (?:faz|vai fazer)"
+    r"|(?:que|el) (?:tiempo|clima) (?:hace|hara|en)|pronostico|temperatura|populacao|poblacion"
+    r"|que horas sao|que hora es)\b"
+)
 _SMALL_WORDS: Final = frozenset(
     words(
         """
@@ -125,10 +151,6 @@ _SMALL_WORDS: Final = frozenset(
     """
     )
 )
-
-
-_SHORTEST_NAME: Final = 3
-"""Letters below which what was said is a nickname and not a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +162,23 @@ class PlaceSaid:
 
     @property
     def place(self) -> Place:
-        """Its best reading, under the name the user gave it; a nickname like "sp" is spelt out."""
+        """Its best reading, named as it was understood.
+
+        A name in use in one of the three languages stays; another way to say it shows the code: "Lissabon"
+        becomes "Lisbon (LIS)".
+        """
         place, said = self.mention.places[0], self.mention.text
-        if len(said) < _SHORTEST_NAME and said.upper() != place.code:
+        key = name_key(said)
+        begins = place.kind == "city" and not said.isupper() and name_key(place.name).startswith(f"{key} ")
+        if said.upper() == place.code and not begins:
+            return replace(place, name=place.code)
+        if key == name_key(place.name):
             return place
-        return replace(place, name=_shown(said))
+        local = next((name for name in LOCAL_NAMES.get(place.code, ()) if name_key(name) == key), None)
+        if local is not None:
+            return replace(place, name=local)
+        name = _shown(said) if place.kind == "airport" else place.name
+        return replace(place, name=f"{name} ({place.code})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +194,9 @@ class Reading:
     """One message, understood as far as it goes alone.
 
     `whens` are its date phrases, still symbolic. `again` tells that it asks for a search, if only for
-    the last one once more; `refresh` that the answer must not come out of a cache.
+    the last one once more; `refresh` that the answer must not come out of a cache; `unfilterable` that
+    it wishes for an airline or a time of day, which the search cannot be limited to; `off_topic` that it
+    asks something else about a place. `unknowns` has at most one name for each end of the trip.
     """
 
     text: str
@@ -175,8 +211,10 @@ class Reading:
     round_trip: bool
     refresh: bool
     again: bool
+    unfilterable: bool
+    off_topic: bool
     topic: Topic
-    unknown: UnknownName | None
+    unknowns: tuple[UnknownName, ...]
 
     @property
     def has_details(self) -> bool:
@@ -199,22 +237,31 @@ def read(text: str, today: date, places: PlaceDirectory, *, otherwise: Language)
     # "ida e volta" names a kind of trip, and would else be taken for a return date's cue.
     whens = tuple(read_dates(_ROUND_TRIP.sub(" ", folded), today))
     undated = blank(_ROUND_TRIP.sub(" ", folded), list(whens))
-    said, and_back = _there_and_back(_roles(text, places.mentions(text)))
+    mentions = [
+        mention
+        for mention in places.mentions(text)
+        if not _is_christmas(text, mention) and not is_airline(text, mention)
+    ]
+    said, and_back = _there_and_back(_roles(text, mentions))
+    again, one_way = bool(_AGAIN.search(folded)), bool(_ONE_WAY.search(folded))
+    round_trip = and_back or bool(_ROUND_TRIP.search(folded) or _RETURN.search(folded))
     return Reading(
         text=text,
-        language=detect(text, otherwise=otherwise),
+        language=detect(_without_places(text, mentions), otherwise=otherwise),
         places=said,
         whens=whens,
         party=read_party(undated),
         budget=read_budget(undated),
         cabin=read_cabin(folded),
         non_stop=read_non_stop(folded),
-        one_way=bool(_ONE_WAY.search(folded)),
-        round_trip=and_back or bool(_ROUND_TRIP.search(folded)),
+        one_way=one_way,
+        round_trip=round_trip and not one_way,
         refresh=bool(_REFRESH.search(folded)),
-        again=bool(_AGAIN.search(folded)),
+        again=again,
+        unfilterable=bool(_TIME_OF_DAY.search(undated)) or names_airline(text, mentions),
+        off_topic=not again and bool(_OFF_TOPIC.search(folded)),
         topic=next((topic for topic, pattern in _TOPICS if pattern.search(folded)), "unknown"),
-        unknown=_unknown(text, said),
+        unknowns=_unknowns(text, said, mentions),
     )
 
 
@@ -260,19 +307,39 @@ def _role(before: str) -> Role:
     return "unsaid"
 
 
-def _unknown(text: str, said: tuple[PlaceSaid, ...]) -> UnknownName | None:
-    for match in _NAME_AFTER_CUE.finditer(text):
-        start, end = match.span("name")
-        covered = any(place.mention.start < end and start < place.mention.end for place in said)
-        if not covered and not all(word.folded in NOT_PLACES for word in tokens(match["name"])):
-            return UnknownName(match["name"], "origin" if match["origin"] else "destination")
-    return None
+def _unknowns(text: str, said: tuple[PlaceSaid, ...], mentions: list[Mention]) -> tuple[UnknownName, ...]:
+    """The first unknown name for each end of the trip that no known place takes."""
+    found: dict[str, UnknownName] = {}
+    taken = {place.role for place in said}
+    for match in (*_NAME_AFTER_CUE.finditer(text), *_FROM_TO.finditer(text)):
+        for role in _ENDS:
+            name = match[role]
+            if name and role not in taken | found.keys() and _is_unknown(name, match.span(role), mentions):
+                found[role] = UnknownName(name, role)
+    return tuple(found.values())
+
+
+def _is_unknown(name: str, span: tuple[int, int], mentions: list[Mention]) -> bool:
+    if any(mention.overlaps(*span) for mention in mentions) or name_key(name) in AIRLINES | SHORT_NAMES:
+        return False
+    everyday = any if name.islower() else all
+    return not everyday(word.folded in NOT_PLACES for word in tokens(name))
+
+
+def _without_places(text: str, mentions: list[Mention]) -> str:
+    """The text with its place names taken out: "São Paulo" is no Portuguese."""
+    for mention in reversed(mentions):
+        text = f"{text[: mention.start]} {text[mention.end :]}"
+    return text
+
+
+def _is_christmas(text: str, mention: Mention) -> bool:
+    """Whether Natal is the feast: "no Natal"; the city has no article."""
+    return name_key(mention.text) == "natal" and bool(_FEAST.search(fold(text[: mention.start])))
 
 
 def _shown(text: str) -> str:
-    """A place's name as the user wrote it, with capitals if it had none: "Rio de Janeiro", "GRU"."""
+    """A place's name as the user wrote it, with capitals if it had none: "Charles de Gaulle"."""
     if any(char.isupper() for char in text):
         return text
-    if len(text) == _CODE_LENGTH:
-        return text.upper()
     return " ".join(word if word in _SMALL_WORDS else word[:1].upper() + word[1:] for word in text.split())

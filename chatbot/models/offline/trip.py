@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
+from chatbot.models.offline.dates import When
 from chatbot.models.offline.reading import PlaceSaid, Reading
 from chatbot.places import Place
 
@@ -45,13 +46,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """A flight search in the making; None and empty mean unsaid."""
+    """A flight search in the making; None and empty mean unsaid.
+
+    `stay` is how many days after a departure still unknown the return shall be.
+    """
 
     origin: Place | None = None
     destination: Place | None = None
     departure: date | None = None
     return_: date | None = None
     round_trip: bool = False
+    stay: int | None = None
     adults: int = 1
     children: int = 0
     infants: int = 0
@@ -209,7 +214,7 @@ def _with_dates(
     trip: Trip, reading: Reading, today: date, asked: Slot | None
 ) -> tuple[Trip, Question | None]:
     if reading.one_way:
-        trip = replace(trip, return_=None, round_trip=False)
+        trip = replace(trip, return_=None, round_trip=False, stay=None)
     if reading.round_trip:
         trip = replace(trip, round_trip=True)
     anchor = trip.departure
@@ -219,23 +224,33 @@ def _with_dates(
         slot: Slot = "return" if role == "return" else "departure"
         if when.vague:
             return trip, Question("departure_vague" if slot == "departure" else "return_missing", slot)
-        if when.nights is not None:
+        if when.nights is not None or (when.later is not None and slot == "return"):
+            trip = replace(trip, stay=when.nights if when.later is None else when.later, round_trip=True)
             continue
-        if slot == "departure":
-            day = when.resolve(today, anchor)
-            departure_said = True
-            # A later departure than the known return starts the trip over in one direction.
-            stays = trip.return_ if day and trip.return_ and trip.return_ >= day else None
-            trip = replace(trip, departure=day, return_=stays)
-        else:
-            day = when.resolve(trip.departure or today)
-            trip = replace(trip, return_=day, round_trip=True)
-        if day is None:
-            return trip, Question("date_impossible", slot)
-    nights = next((when.nights for when in reading.whens if when.nights is not None), None)
-    if nights is not None and trip.departure is not None:
-        trip = replace(trip, return_=trip.departure + timedelta(days=nights), round_trip=True)
+        if when.later is not None and anchor is None:
+            continue
+        trip, day = _dated(trip, slot, when, today, anchor)
+        departure_said = departure_said or slot == "departure"
+        if day is None or day < today:
+            return trip, Question("date_past" if day else "date_impossible", slot, day=day)
+    if trip.stay is not None and trip.departure is not None:
+        trip = replace(trip, return_=_after(trip.departure, trip.stay), stay=None)
     return trip, None
+
+
+def _dated(trip: Trip, slot: Slot, when: When, today: date, anchor: date | None) -> tuple[Trip, date | None]:
+    """The trip with one of its dates, and that date; None if the calendar has no such day."""
+    if slot == "return":
+        day = when.resolve(trip.departure or today)
+        return replace(trip, return_=day, round_trip=True), day
+    day = when.resolve(today, anchor) if when.later is None else _after(anchor, when.later)
+    # A later departure than the known return starts the trip over in one direction.
+    stays = trip.return_ if day and trip.return_ and trip.return_ >= day else None
+    return replace(trip, departure=day, return_=stays), day
+
+
+def _after(day: date | None, days: int) -> date | None:
+    return day + timedelta(days=days) if day else None
 
 
 def _coded(value: object) -> Place | None:
