@@ -1,9 +1,8 @@
 """The composition root: settings become a running gateway, and everything that was opened is closed."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 
 from aiohttp import web
@@ -22,8 +21,6 @@ from chatbot.places import PlaceDirectory
 from chatbot.sessions import SessionRepository
 from chatbot.settings import Settings
 from chatbot.tools import SearchFlights, ToolRegistry
-
-logger = logging.getLogger(__name__)
 
 TOOL_TIMEOUT = 35.0
 """Seconds one tool call may take: a flight search with its retries fits."""
@@ -45,16 +42,15 @@ async def gateway_app(
 
     `today` is the day that "tomorrow" follows; several gateways of a process may share `places`.
     """
-    async with AsyncExitStack() as stack:
-        cache = await stack.enter_async_context(cachekit.connect(settings.redis_url, app="chatbot"))
-        flights = await stack.enter_async_context(
-            AmadeusClient(
-                settings.amadeus_base_url,
-                settings.amadeus_client_id,
-                settings.amadeus_client_secret,
-                token_url=settings.amadeus_token_url,
-            )
-        )
+    async with (
+        cachekit.connect(settings.redis_url, app="chatbot") as cache,
+        AmadeusClient(
+            settings.amadeus_base_url,
+            settings.amadeus_client_id,
+            settings.amadeus_client_secret,
+            token_url=settings.amadeus_token_url,
+        ) as flights,
+    ):
         places = places or PlaceDirectory()
         # Takes a second of one core: before the first question, and beside the event loop.
         await asyncio.to_thread(places.load)

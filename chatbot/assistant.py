@@ -1,7 +1,6 @@
 """The bounded loop between a model and its tools: the model speaks, asks, is answered, and speaks again."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, Protocol
 
@@ -19,8 +18,6 @@ from chatbot.models.protocol import (
 )
 from chatbot.sessions import SessionMessage
 from chatbot.tools import FoundOffers, ToolRegistry, ToolReply
-
-logger = logging.getLogger(__name__)
 
 MAX_ROUNDS: Final = 6
 """Model calls for one question: enough to search, correct oneself and compare, and no endless loop."""

@@ -13,6 +13,12 @@ Each carries `code`, a stable word for programs, and a sentence that is safe to 
 not safe to show goes into the exception's cause, and from there to the log.
 """
 
+import logging
+
+from cachekit.errors import CacheKitError
+
+logger = logging.getLogger(__name__)
+
 
 class ChatbotError(Exception):
     """Base of all errors of this package.
@@ -68,3 +74,20 @@ class ToolError(ChatbotError):
     """A tool could not answer. The text goes to the model and to the page; it names what to change."""
 
     code = "tool_failed"
+
+
+def explain(error: Exception, doing: str) -> tuple[str, str]:
+    """What a client may know of an error: a stable word and a sentence. The log gets the rest.
+
+    `doing` says in the log what failed.
+    """
+    if isinstance(error, ChatbotError):
+        if error.__cause__ is not None:
+            logger.warning("%s: %s", doing, error.code, exc_info=error.__cause__)
+        return error.code, str(error)
+    if isinstance(error, CacheKitError):
+        # An outage comes with many such lines: one each, without a traceback.
+        logger.warning("%s: %s", doing, error)
+        return "unavailable", "The chat's memory is out of reach; try again in a moment."
+    logger.error("%s", doing, exc_info=error)
+    return "internal", "Something went wrong on our side; try again."

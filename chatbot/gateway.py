@@ -17,7 +17,7 @@ from cachekit.core.clock import Clock
 from cachekit.errors import CacheKitError
 from cachekit.socket_auth import SocketAuthRepository
 from chatbot.auth import TokenVerifier
-from chatbot.errors import AuthError, ChatbotError, SessionError
+from chatbot.errors import AuthError, SessionError, explain
 from chatbot.generation import Generations
 from chatbot.messages import SendMessage, StartChat, StopAnswer, parse
 from chatbot.models.protocol import ChatModel
@@ -67,15 +67,8 @@ def acknowledged(handler: Handler) -> Callable[..., Awaitable[dict[str, Any]]]:
             async with connected.lock:
                 gateway.require_signed_in(connected)
                 return {"ok": True, **await handler(gateway, sid, connected, payload)}
-        except ChatbotError as error:
-            return _refusal(error.code, str(error))
-        except CacheKitError as error:
-            # An outage comes with many such lines: one each, without a traceback.
-            logger.warning("%s failed: %s", handler.__name__, error)
-            return _refusal("unavailable", "The chat's memory is out of reach; try again in a moment.")
-        except Exception:
-            logger.exception("%s failed", handler.__name__)
-            return _refusal("internal", "Something went wrong on our side; try again.")
+        except Exception as error:  # noqa: BLE001 - told to the client and to the log
+            return _refusal(*explain(error, f"{handler.__name__} failed"))
         finally:
             connected.waiting -= 1
 
@@ -140,15 +133,8 @@ class Gateway:
         try:
             identity = self._verifier.verify(auth.get("token") if isinstance(auth, dict) else None)
             await self._sockets.set_socket_auth(sid, identity.user_id)
-        except AuthError as error:
-            raise _refused(error.code, str(error)) from None
-        except CacheKitError as error:
-            logger.warning("a socket could not be registered: %s", error)
-            raise _refused("unavailable", "Signing in is not possible right now; try again.") from None
-        except Exception:
-            # Anything that escapes here would be tried again with other arguments by the server.
-            logger.exception("connect failed")
-            raise _refused("internal", "Something went wrong on our side; try again.") from None
+        except Exception as error:  # noqa: BLE001 - what escapes would be tried again with other arguments
+            raise _refused(*explain(error, "connect failed")) from None
         self.connected[sid] = Connected(
             identity.user_id, identity.expires_at, touched_at=self._clock.monotonic()
         )
@@ -197,7 +183,7 @@ class Gateway:
         with self._generations.claim(session_id):
             await self._note_activity(sid, connected)
             # A question that was kept but never answered, since its instance died, is answered now.
-            answer_id, _ = await self._sessions.add_question(
+            answer_id = await self._sessions.add_question(
                 session_id,
                 user_id,
                 message_id=request.message_id,

@@ -10,7 +10,7 @@ import msgspec
 
 from cachekit.errors import CacheKitError
 from chatbot.assistant import Assistant, Ending, Transcript
-from chatbot.errors import ChatbotError, LimitError, ModelError, ToolError
+from chatbot.errors import ChatbotError, LimitError, ModelError, ToolError, explain
 from chatbot.messages import Delta, Done, ErrorInfo, Offers, Outgoing, ToolProgress
 from chatbot.models.protocol import ToolUse
 from chatbot.sessions import SessionRepository
@@ -215,15 +215,8 @@ class Generations:
             history = await self._sessions.history(generation.session_id, generation.user_id)
             answer = self._assistant.answer(history, transcript, outbox)
             return {"stop_reason": await generation.run(answer)}
-        except ChatbotError as error:
-            logger.warning("answer %s failed: %s", generation.answer_id, error.code, exc_info=error.__cause__)
-            return _failure(error.code, str(error))
-        except CacheKitError as error:
-            logger.warning("answer %s failed: %s", generation.answer_id, error)
-            return _failure("unavailable", "The chat's memory is out of reach; try again in a moment.")
-        except Exception:
-            logger.exception("answer %s failed", generation.answer_id)
-            return _failure("internal", "Something went wrong on our side; try again.")
+        except Exception as error:  # noqa: BLE001 - told to the client and to the log
+            return _failure(*explain(error, f"answer {generation.answer_id} failed"))
 
     async def _keep(
         self, generation: Generation, transcript: Transcript, offers: list[dict[str, Any]]

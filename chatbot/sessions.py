@@ -31,21 +31,21 @@ DEFAULT_TTL: Final = 86_400
 # Invariant: only the owner's existing session grows, each question and each answer is taken once, also if
 # the command is sent again because its reply was lost, and numbers have no gap.
 # KEYS[1] the session; ARGV: owner, the field that guards against repetition, answer id, message, ttl (s).
-# Returns {1, answer id} when appended, by this call or the one it repeats; {0, earlier answer id} for a
-# question already taken; {-1} where the owner has no such session.
+# Returns the answer's id: the one given, or the earlier one of a question already taken; nil where the owner
+# has no such session.
 _APPEND: Final = """
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then
-    return {-1}
+    return false
 end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 local earlier = redis.call('HGET', KEYS[1], ARGV[2])
 if earlier then
-    return {earlier == ARGV[3] and 1 or 0, earlier}
+    return earlier
 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 local number = redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('HSET', KEYS[1], 'm:' .. number, ARGV[4])
-return {1, ARGV[3]}
+return ARGV[3]
 """
 
 
@@ -118,8 +118,8 @@ class SessionRepository:
 
     async def add_question(
         self, session_id: str, user_id: str, *, message_id: str, answer_id: str, text: str
-    ) -> tuple[str, bool]:
-        """Add what a user asked; the id of its answer, and whether the question is new.
+    ) -> str:
+        """Add what a user asked; the id of its answer.
 
         A question sent again under the same `message_id` is not added, and gets the first answer's id.
         """
@@ -144,15 +144,14 @@ class SessionRepository:
 
     async def _append(
         self, session_id: str, user_id: str, guard: str, answer_id: str, message: SessionMessage
-    ) -> tuple[str, bool]:
+    ) -> str:
         document = msgspec.json.encode(message)
         key = self._keys.literal(session_id)
-        outcome, *rest = await self._store.run_script(
-            _APPEND, key, user_id, guard, answer_id, document, self._ttl
-        )
-        if outcome < 0:
+        arguments = (user_id, guard, answer_id, document, self._ttl)
+        kept: bytes | None = await self._store.run_script(_APPEND, key, *arguments)
+        if kept is None:
             raise SessionError("There is no such chat of yours.")
-        return str(rest[0], "utf-8"), outcome == 1
+        return kept.decode()
 
     def _now(self) -> str:
         return iso_utc(dt.datetime.fromtimestamp(self._clock.time(), dt.UTC))

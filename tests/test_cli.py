@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+import zstandard
 from typer.testing import CliRunner
 
 import cachekit
@@ -61,6 +62,19 @@ def test_a_foreign_value_is_called_so(run, key):
     shown = json.loads(run("get", "shop:foreign", "--json").stdout)
     assert (shown["state"], shown["value"], shown["size"]) == ("foreign", None, 1)
     assert "foreign" in run("get", "shop:foreign").stdout
+
+
+def test_a_damaged_value_is_foreign_too(run, redis_url):
+    """Its header is right and its data is not: shown as such, without a traceback."""
+
+    async def damage():
+        async with cachekit.connect(redis_url) as cache:
+            header = b'{"timestamp":"2026-11-18T11:06:40Z","ttl":300,"encoding":"zstd","size":3}\n'
+            await cache.store.set("shop:damaged", header + zstandard.compress(b"][}"), px=60_000)
+
+    asyncio.run(damage())
+    assert json.loads(run("get", "shop:damaged", "--json").stdout)["state"] == "foreign"
+    assert json.loads(run("keys", "shop", "--json").stdout)[0]["state"] == "foreign"
 
 
 def test_keys_lists_what_matches(run, key):

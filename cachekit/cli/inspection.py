@@ -1,6 +1,5 @@
 """What can be known of a stored key without the service that wrote it."""
 
-import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -67,11 +66,11 @@ class Inspector:
         expires = None if left < 0 else left / 1000
         try:
             record = self._codec.decode(key, stored, max_bytes=MAX_BYTES)
+            value = self._codec.load(record)
         except Corrupt:
             report = KeyReport(key=key, state="foreign", size=len(stored), expires_in_redis=expires)
             return report, None
-        now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
-        age = max(0.0, (now - record.timestamp).total_seconds())
+        age = record.age(self._clock.time())
         report = KeyReport(
             key=key,
             state="fresh" if age <= record.ttl else "stale",
@@ -82,4 +81,4 @@ class Inspector:
             tags=record.tags,
             json_size=memoryview(record.data).nbytes,
         )
-        return report, self._codec.load(record)
+        return report, value

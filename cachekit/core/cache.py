@@ -89,7 +89,6 @@ class Namespace:
         self._fill = Fill(
             space.name, store=cache.store, codec=codec, policy=policy, clock=cache.clock, observer=observer
         )
-        self._closed = False
 
     def key(self, resource: str, params: Any = NO_PARAMS) -> str:
         """The full Redis key of `resource` with `params`; see `cachekit.core.keys`."""
@@ -111,7 +110,7 @@ class Namespace:
             InvalidKey: the key is not this namespace's.
             CacheUnavailable: Redis is away and the policy's outage is "raise"; with "bypass" it is a miss.
         """
-        return await self._fill.read(self._require(key))
+        return await self._fill.read(self._space.require(key))
 
     async def set(self, key: str, value: Any, *, ttl: float | None = None, tags: Iterable[str] = ()) -> None:
         """Keep `value` under `key` for `ttl` seconds, by default the policy's.
@@ -122,7 +121,7 @@ class Namespace:
             ConfigurationError: the ttl is less than a millisecond.
             CacheUnavailable: Redis is away. What was not stored is never silently lost.
         """
-        await self._fill.write(self._require(key), value, self._policy_for(ttl), require_tags(tags))
+        await self._fill.write(self._space.require(key), value, self._policy_for(ttl), require_tags(tags))
 
     async def get_or_set(
         self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
@@ -162,7 +161,7 @@ class Namespace:
         A load of this process that is under way will not bring it back: its callers get their value, but
         it is not kept. Raises CacheUnavailable if Redis is away.
         """
-        return await self._fill.remove(self._require(key))
+        return await self._fill.remove(self._space.require(key))
 
     async def invalidate(self, *, pattern: str) -> None:
         """Remove every key that matches `pattern`, e.g. `flights:search:*`; see `cachekit.core.keys.Pattern`.
@@ -170,8 +169,6 @@ class Namespace:
         The pattern is relative to the namespace and never reaches beyond it. Loads of this process that
         are under way publish nothing. Raises CacheUnavailable if Redis is away.
         """
-        if self._closed:
-            raise CacheClosed(f"namespace {self.name!r} is closed")
         await self._fill.remove_where(Pattern(self._space, pattern))
 
     async def clear(self) -> None:
@@ -179,17 +176,11 @@ class Namespace:
         await self.invalidate(pattern="*")
 
     async def aclose(self) -> None:
-        """End the loads under way; the namespace cannot be used afterwards."""
-        self._closed = True
+        """End the loads under way. Called by the cache as it closes."""
         await self._fill.aclose()
 
-    def _require(self, key: str) -> str:
-        if self._closed:
-            raise CacheClosed(f"namespace {self.name!r} is closed")
-        return self._space.require(key)
-
     def _demand(self, key: str, factory: Factory, ttl: float | None, tags: Iterable[str]) -> Demand:
-        return Demand(self._require(key), factory, self._policy_for(ttl), require_tags(tags))
+        return Demand(self._space.require(key), factory, self._policy_for(ttl), require_tags(tags))
 
     def _policy_for(self, ttl: float | None) -> Policy:
         return self.policy if ttl is None else self.policy.replace(ttl=ttl)

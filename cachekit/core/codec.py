@@ -43,6 +43,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     stale: float = 0
     tags: tuple[str, ...] = ()
 
+    def age(self, now: float) -> float:
+        """Seconds since the value was loaded, at `now` (epoch seconds).
+
+        Never negative, though the writer's clock may be ahead of ours.
+        """
+        return max(0.0, now - self.timestamp.timestamp())
+
 
 class _Header(msgspec.Struct, kw_only=True):
     """The first line of a compressed value."""

@@ -255,8 +255,7 @@ class Fill:
         )
 
     def _age(self, record: Record) -> float:
-        # A writer whose clock is ahead of ours must not give us a negative age.
-        return max(0.0, self._clock.time() - record.timestamp.timestamp())
+        return record.age(self._clock.time())
 
     def _may_refresh(self, key: str) -> bool:
         if self._closed or self._flights.joinable(key):

@@ -43,8 +43,8 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         # What a new caller may join; and all that still run, revoked and abandoned ones included.
         self._joinable: dict[Hashable, Flight[T]] = {}
-        self._closed = False
         self._running: dict[Hashable, set[Flight[T]]] = {}
+        self._closed = False
 
     def joinable(self, key: Hashable) -> bool:
         """Whether a load of `key` is under way that a new caller would join."""

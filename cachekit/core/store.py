@@ -52,9 +52,7 @@ class Store:
         replies = await self._within(lambda: pipeline.execute(raise_on_error=False), "GET")
         for reply in replies:
             if isinstance(reply, Exception) and not _is_wrong_type(reply):
-                raise CacheUnavailable(
-                    f"Redis could not serve GET: {type(reply).__name__}", operation="GET"
-                ) from reply
+                raise _refused("GET", reply) from reply
         return [b"" if isinstance(reply, Exception) else reply for reply in replies]
 
     async def set(self, key: str, value: bytes, *, px: int) -> None:
@@ -118,10 +116,12 @@ class Store:
                 f"Redis did not answer {operation} within {self._timeout} s", operation=operation
             ) from error
         except (RedisError, OSError) as error:
-            # The error's own text may hold an address or a key; its kind says enough.
-            raise CacheUnavailable(
-                f"Redis could not serve {operation}: {type(error).__name__}", operation=operation
-            ) from error
+            raise _refused(operation, error) from error
+
+
+def _refused(operation: str, error: Exception) -> CacheUnavailable:
+    # The error's own text may hold an address or a key; its kind says enough.
+    return CacheUnavailable(f"Redis could not serve {operation}: {type(error).__name__}", operation=operation)
 
 
 def _is_wrong_type(error: object) -> bool:

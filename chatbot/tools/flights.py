@@ -1,6 +1,5 @@
 """The flight search as a tool: names become codes, a reply becomes a short list and a set of cards."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -115,7 +114,7 @@ class SearchFlights:
 
     Args:
         repository: answers searches, and tells how old its answers are.
-        places: turns city names into codes.
+        places: turns city names into codes; loaded beforehand, since that takes over a second.
         today: the day of today, in UTC.
     """
 
@@ -147,8 +146,6 @@ class SearchFlights:
             ToolError: a place is unknown or ambiguous, the request is refused, or the service cannot
                 answer now; the text says which and what to do.
         """
-        # Building the index takes over a second; later calls return at once.
-        await asyncio.to_thread(self._places.load)
         request = self._request(arguments)
         try:
             request.check_dates(self._today())

@@ -49,11 +49,10 @@ async def test_more_than_nine_messages_keep_their_order(sessions):
 async def test_a_question_sent_twice_is_taken_once(sessions):
     """A client that repeats a question under its id gets the first answer's id."""
     session_id = await sessions.begin("ana")
-    outcomes = await asyncio.gather(
+    answers = await asyncio.gather(
         *(ask(sessions, session_id, answer_id=f"a{number}") for number in range(5))
     )
-    assert len({answer_id for answer_id, _ in outcomes}) == 1
-    assert sum(new for _, new in outcomes) == 1
+    assert len(set(answers)) == 1
     assert len(await sessions.history(session_id, "ana")) == 1
 
 
@@ -85,7 +84,7 @@ async def test_a_command_sent_again_changes_nothing(sessions):
     """The reply was lost and the client library repeats it: one question, one answer."""
     session_id = await sessions.begin("ana")
     for _ in range(2):
-        assert await ask(sessions, session_id) == ("a1", True)
+        assert await ask(sessions, session_id) == "a1"
         await sessions.add_answer(session_id, "ana", answer_id="a1", text="x", offers=[], turns=[])
     assert [message.role for message in await sessions.history(session_id, "ana")] == ["user", "assistant"]
     assert await sessions.is_kept(session_id, "ana", "a1")
