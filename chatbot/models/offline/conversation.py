@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from chatbot.models.offline.dates import When
 from chatbot.models.offline.language import LANGUAGES, Language
-from chatbot.models.offline.reading import Reading, Topic, UnknownName
+from chatbot.models.offline.message_grammar import Topic
+from chatbot.models.offline.reading import Reading, UnknownName
 from chatbot.models.offline.trip import Problem, Question, Trip, fill, merge, missing
 from chatbot.models.protocol import ModelMessage, TextBlock, ToolResultBlock, ToolUse
 from chatbot.places import Place

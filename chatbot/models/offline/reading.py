@@ -1,6 +1,5 @@
 """What one message says about a flight, on its own, before the conversation is taken into account."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
@@ -8,6 +7,28 @@ from typing import Final, Literal
 from chatbot.models.offline.airlines import AIRLINES, SHORT_NAMES, is_airline, names_airline
 from chatbot.models.offline.dates import When, blank, read_dates
 from chatbot.models.offline.language import Language, detect
+from chatbot.models.offline.message_grammar import (
+    AGAIN,
+    AND,
+    ARTICLES,
+    BETWEEN,
+    ENDS,
+    FEAST,
+    FROM_TO,
+    JOINED,
+    NAME_AFTER_CUE,
+    OFF_TOPIC,
+    ONE_WAY,
+    OR,
+    REFRESH,
+    RETURN,
+    ROLES,
+    ROUND_TRIP,
+    TIME_OF_DAY,
+    TOPICS,
+    Role,
+    Topic,
+)
 from chatbot.models.offline.quantities import (
     Budget,
     Party,
@@ -21,129 +42,6 @@ from chatbot.places.corrections import LOCAL_NAMES
 from chatbot.places.place import fold, name_key, tokens, words
 from chatbot.places.wording import NOT_PLACES
 
-Role = Literal["origin", "destination", "at", "aside", "unsaid"]
-"""`at` is "in Lisbon": where one goes, unless the question was where one is."""
-
-Topic = Literal["greeting", "help", "identity", "thanks", "booking", "goodbye", "unknown"]
-
-# The last of these words before a place gives its role. `a` and `e` between two places are read below.
-_ROLES: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
-    (
-        "aside",
-        re.compile(r"\b(?:via|with|by|com|con|pela|por|through|passando por|pasando por|weather in)\s*$"),
-    ),
-    (
-        "origin",
-        re.compile(
-            r"\b(?:from|leaving|departing|out of|de|do|da|dos|das|desde|saindo de|partindo de"
-            r"|saliendo de|origem|origen"
-            r"|(?:live|living|based|moro|estou|vivo|estoy|am|i'm) (?:in|em|no|na|en))\s*:?\s*$"
-        ),
-    ),
-    (
-        "destination",
-        re.compile(
-            r"\b(?:to|into|towards?|for|visit(?:ing|ar)?|para|pra|pro|pros|ate|a|ao|aos|al|hasta"
-            r"|hacia|destino"
-            r"|destination|conhecer|conocer)\s*:?\s*$"
-        ),
-    ),
-    ("at", re.compile(r"\b(?:in|em|no|na|en)\s*$")),
-)
-_ARTICLES = re.compile(
-    r"\b(?:the|o|os|as|la|el|los|las|city of|cidade d[eo]|ciudad de|aeroporto d[eo]|airport)\s*$"
-)
-_BETWEEN = re.compile(r"\b(?:between|entre)\s*$")
-_AND = re.compile(r"\s*(?:,|\b(?:and|or|e|ou|y|o)\b)\s*")
-_OR = re.compile(r"\b(?:or|ou|o)\b")
-_JOINED = re.compile(r"\s*(?:[-\u2013\u2014>→/]+|->|=>|to|a|para)\s*")
-
-_ONE_WAY = re.compile(
-    r"\b(?:one[ -]way|(?:so|somente|apenas|solo|solamente) (?:a |de |la )?ida|no return|sem volta)\b"
-)
-_ROUND_TRIP = re.compile(
-    r"\b(?:round[ -]?trip|return (?:ticket|flight|trip)s?|ida [ey] (?:a |la )?vu?el?ta"
-    r"|ida e volta|and back)\b"
-)
-_REFRESH = re.compile(
-    r"\b(?:refresh|re-?check|check (?:it |that |them |prices? )?again|update|latest prices?"
-    r"|live prices?|atuali[sz]\w*"
-    r"|verifi\w+ (?:de novo|novamente|otra vez|de nuevo)|confir\w+ (?:de novo|novamente)|actuali[sz]\w*"
-    r"|(?:busc|consult|procur|revis)\w+ (?:de novo|novamente|outra vez|otra vez|de nuevo))\b"
-)
-_AGAIN = re.compile(
-    r"\b(?:again|de novo|novamente|outra vez|otra vez|de nuevo|search|cheapest|fastest|mais barat\w+"
-    r"|mas barat\w+"
-    r"|mais rapid\w+|mas rapid\w+|flights?|tickets?|voos?|vuelos?|passage(?:m|ns)|pasajes?|bilhetes?"
-    r"|billetes?"
-    r"|boletos?|fly|flying|voar|volar|travel|viajar|round[ -]?trip|ida e volta|ida y vuelta)\b"
-)
-_TOPICS: Final[tuple[tuple[Topic, re.Pattern[str]], ...]] = (
-    (
-        "identity",
-        re.compile(
-            r"\b(?:who are you|what are you|are you (?:a )?(?:claude|bot|human|robot|real|ai|an ai)"
-            r"|quem (?:e voce|es tu)"
-            r"|(?:voce|tu) es? (?:o |um |uma )?(?:claude|robo|ia|humano|bot)|quien eres"
-            r"|quien es usted|que eres"
-            r"|eres (?:un |una |el )?(?:claude|robot|ia|humano|bot)|claude)\b"
-        ),
-    ),
-    (
-        "booking",
-        re.compile(
-            r"\b(?:book|buy|pay|purchase|reserv\w+|compr\w+|pagar|pague|emitir|check-?in|cancel\w*)\b"
-        ),
-    ),
-    (
-        "help",
-        re.compile(
-            r"\b(?:help|what can you do|how (?:do|does) (?:you|this|it) work|ajuda|ajude"
-            r"|o que (?:voce )?(?:pode|faz)"
-            r"|como funciona|ayuda\w*|que puedes hacer|que sabes hacer)\b"
-        ),
-    ),
-    ("thanks", re.compile(r"\b(?:thanks?|thank you|thx|obrigad[oa]|valeu|gracias)\b")),
-    (
-        "goodbye",
-        re.compile(r"\b(?:bye|goodbye|see you|tchau|ate logo|ate mais|adeus|adios|chau|hasta luego)\b"),
-    ),
-    (
-        "greeting",
-        re.compile(
-            r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|oi|ola|bom dia|boa (?:tarde"
-            r"|noite)|hola|buen[oa]s)\b"
-        ),
-    ),
-)
-_NAME = r"[A-ZÀ-Ý][\w'\u2019-]+(?:\s+[A-ZÀ-Ý][\w'\u2019-]+){0,3}"
-_NAME_AFTER_CUE = re.compile(
-    rf"\b(?:(?:[Ff]rom|[Dd]e|[Dd]o|[Dd]a|[Dd]esde)\s+(?P<origin>{_NAME})"
-    rf"|(?:[Tt]o|[Pp]ara|[Pp]ra|[Hh]asta|[Hh]acia|[Aa]l?|[Aa]o?|[Oo])\s+(?P<destination>{_NAME}))"
-)
-_FROM_TO = re.compile(
-    r"\b(?:from|desde|saindo de|saliendo de)\s+(?P<origin>[^\W\d_]{3,}(?:\s[^\W\d_]{3,}){0,3}?)"
-    r"\s+(?:to|para|pra|a|hasta|hacia)\s+(?P<destination>[^\W\d_]{3,})"
-)
-_ENDS: Final[tuple[Literal["origin", "destination"], ...]] = ("origin", "destination")
-_FEAST = re.compile(r"\b(?:no|neste)\s+$")
-
-_RETURN = re.compile(
-    r"\b(?:return(?:ing)?|com(?:e|ing) back|back on|inbound|volta(?:ndo|r)?|volto|retornando|retorno"
-    r"|regres(?:o|so|ando|sando)|vuelta|vuelvo|volver|volviendo)\b(?! (?:to|para|pra|a|ao)\b)"
-)
-_TIME_OF_DAY = re.compile(
-    r"(?<!good )\b(?:mornings?|afternoons?|evenings?|(?:at|by|late|every) night|night flights?|midday|noon"
-    r"|(?:de|pela|da) (?:manha|madrugada|noite)|(?:a|pela|da|de) tarde|a noite"
-    r"|(?:por|en|de) la (?:manana|tarde|noche|madrugada)|de (?:noche|madrugada))\b"
-    r"|\b\d{1,2}(?::\d{2})?\s?[ap]m\b"
-)
-_OFF_TOPIC = re.compile(
-    r"\b(?:weather|forecast|temperature|population|capital (?:city )?(?:of|d[aoe]|del)|what time is it"
-    r"|(?:qual (?:e )?o|que|como (?:esta|e) o|previsao do) (?:tempo|clima)|tempo (?:faz|vai fazer)"
-    r"|(?:que|el) (?:tiempo|clima) (?:hace|hara|en)|pronostico|temperatura|populacao|poblacion"
-    r"|que horas sao|que hora es)\b"
-)
 _SMALL_WORDS: Final = frozenset(
     words(
         """
@@ -235,16 +133,16 @@ def read(text: str, today: date, places: PlaceDirectory, *, otherwise: Language)
     """Read one message; `otherwise` is its language where the words do not tell."""
     folded = " ".join(fold(text).split())
     # "ida e volta" names a kind of trip, and would else be taken for a return date's cue.
-    whens = tuple(read_dates(_ROUND_TRIP.sub(" ", folded), today))
-    undated = blank(_ROUND_TRIP.sub(" ", folded), list(whens))
+    whens = tuple(read_dates(ROUND_TRIP.sub(" ", folded), today))
+    undated = blank(ROUND_TRIP.sub(" ", folded), list(whens))
     mentions = [
         mention
         for mention in places.mentions(text)
         if not _is_christmas(text, mention) and not is_airline(text, mention)
     ]
     said, and_back = _there_and_back(_roles(text, mentions))
-    again, one_way = bool(_AGAIN.search(folded)), bool(_ONE_WAY.search(folded))
-    round_trip = and_back or bool(_ROUND_TRIP.search(folded) or _RETURN.search(folded))
+    again, one_way = bool(AGAIN.search(folded)), bool(ONE_WAY.search(folded))
+    round_trip = and_back or bool(ROUND_TRIP.search(folded) or RETURN.search(folded))
     return Reading(
         text=text,
         language=detect(_without_places(text, mentions), otherwise=otherwise),
@@ -256,11 +154,11 @@ def read(text: str, today: date, places: PlaceDirectory, *, otherwise: Language)
         non_stop=read_non_stop(folded),
         one_way=one_way,
         round_trip=round_trip and not one_way,
-        refresh=bool(_REFRESH.search(folded)),
+        refresh=bool(REFRESH.search(folded)),
         again=again,
-        unfilterable=bool(_TIME_OF_DAY.search(undated)) or names_airline(text, mentions),
-        off_topic=not again and bool(_OFF_TOPIC.search(folded)),
-        topic=next((topic for topic, pattern in _TOPICS if pattern.search(folded)), "unknown"),
+        unfilterable=bool(TIME_OF_DAY.search(undated)) or names_airline(text, mentions),
+        off_topic=not again and bool(OFF_TOPIC.search(folded)),
+        topic=next((topic for topic, pattern in TOPICS if pattern.search(folded)), "unknown"),
         unknowns=_unknowns(text, said, mentions),
     )
 
@@ -274,13 +172,13 @@ def _roles(text: str, mentions: list[Mention]) -> tuple[PlaceSaid, ...]:
         previous_end = mention.end
         if said and said[-1].mention.places == mention.places and not between.strip(" ,.-"):
             continue
-        if (said and _BETWEEN.search(fold(text[: said[-1].mention.start]))) or (
-            said and said[-1].role == "unsaid" and _JOINED.fullmatch(between)
+        if (said and BETWEEN.search(fold(text[: said[-1].mention.start]))) or (
+            said and said[-1].role == "unsaid" and JOINED.fullmatch(between)
         ):
             said[-1] = PlaceSaid(said[-1].mention, "origin")
             role = "destination"
-        elif said and role == "unsaid" and _AND.fullmatch(between):
-            if said[-1].role == "unsaid" and _OR.search(between):
+        elif said and role == "unsaid" and AND.fullmatch(between):
+            if said[-1].role == "unsaid" and OR.search(between):
                 said[-1] = PlaceSaid(said[-1].mention, "destination")
             role = said[-1].role
         said.append(PlaceSaid(mention, role))
@@ -300,10 +198,10 @@ def _there_and_back(said: tuple[PlaceSaid, ...]) -> tuple[tuple[PlaceSaid, ...],
 def _role(before: str) -> Role:
     before = before.rstrip()
     for _ in range(2):
-        for role, pattern in _ROLES:
+        for role, pattern in ROLES:
             if pattern.search(before):
                 return role
-        before = _ARTICLES.sub("", before).rstrip()
+        before = ARTICLES.sub("", before).rstrip()
     return "unsaid"
 
 
@@ -311,8 +209,8 @@ def _unknowns(text: str, said: tuple[PlaceSaid, ...], mentions: list[Mention]) -
     """The first unknown name for each end of the trip that no known place takes."""
     found: dict[str, UnknownName] = {}
     taken = {place.role for place in said}
-    for match in (*_NAME_AFTER_CUE.finditer(text), *_FROM_TO.finditer(text)):
-        for role in _ENDS:
+    for match in (*NAME_AFTER_CUE.finditer(text), *FROM_TO.finditer(text)):
+        for role in ENDS:
             name = match[role]
             if name and role not in taken | found.keys() and _is_unknown(name, match.span(role), mentions):
                 found[role] = UnknownName(name, role)
@@ -335,7 +233,7 @@ def _without_places(text: str, mentions: list[Mention]) -> str:
 
 def _is_christmas(text: str, mention: Mention) -> bool:
     """Whether Natal is the feast: "no Natal"; the city has no article."""
-    return name_key(mention.text) == "natal" and bool(_FEAST.search(fold(text[: mention.start])))
+    return name_key(mention.text) == "natal" and bool(FEAST.search(fold(text[: mention.start])))
 
 
 def _shown(text: str) -> str:
