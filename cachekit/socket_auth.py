@@ -33,6 +33,7 @@ DEFAULT_TTL: Final = 3600
 _BATCH: Final = 500
 _ATTEMPTS: Final = 8
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_OUR_FIELDS: Final = frozenset({"userId", "sessionId", "connectedAt", "lastActivity"})
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
@@ -212,11 +213,10 @@ class SocketAuthRepository:
 
 def _encode(auth: SocketAuth, *, onto: bytes = b"{}") -> bytes:
     """The wire form, times in milliseconds with `Z`; fields we do not know of stay as they are in `onto`."""
-    fields: dict[str, Any] = msgspec.json.decode(onto)
-    fields["userId"] = auth.user_id
-    fields.pop("sessionId", None)
+    fields: dict[str, Any] = {"userId": auth.user_id}
     if auth.session_id is not None:
         fields["sessionId"] = auth.session_id
     fields["connectedAt"] = iso_utc(auth.connected_at)
     fields["lastActivity"] = iso_utc(auth.last_activity)
-    return msgspec.json.encode(fields)
+    theirs = msgspec.json.decode(onto)
+    return msgspec.json.encode(fields | {name: theirs[name] for name in theirs if name not in _OUR_FIELDS})

@@ -1,5 +1,6 @@
 """The page in a real browser: sign in, ask, ask again, and see where the answer came from."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from playwright.async_api import async_playwright, expect
 from support.machine import missing
 from support.rig import QUESTION
 
+from cachekit.socket_auth import SocketAuthRepository
 from chatbot.page import DIST
 
 ARGUMENTS = [
@@ -73,6 +75,24 @@ async def test_asking_twice_shows_live_and_then_the_cache(page, rig):
     await expect(badge).to_contain_text(re.compile(r"from cache, \d+ s old"))
     assert await badge.get_attribute("data-age") is not None
     assert rig.searches == 1
+
+
+async def test_a_question_asked_before_the_connection_stands_is_not_lost(page, rig, monkeypatch):
+    """Enter while the page still connects: the question goes out as soon as it can."""
+    gate, register = asyncio.Event(), SocketAuthRepository.set_socket_auth
+
+    async def slowly(repository, *arguments):
+        await gate.wait()
+        return await register(repository, *arguments)
+
+    monkeypatch.setattr(SocketAuthRepository, "set_socket_auth", slowly)
+    await page.goto(f"{rig.url}/?demo=ana")
+    await ask(page, QUESTION)
+    await expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "connecting")
+    await expect(page.get_by_test_id("message-user")).to_have_count(0)
+    gate.set()
+    await expect(answer(page, 0).get_by_test_id("source-badge")).to_have_attribute("data-source", "live")
+    await expect(page.get_by_test_id("composer")).to_have_value("")
 
 
 async def test_a_reload_brings_the_chat_back(page, rig):

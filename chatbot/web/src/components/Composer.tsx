@@ -1,4 +1,4 @@
-import { useId, useLayoutEffect, useState, type KeyboardEvent, type RefObject } from "react";
+import { useEffect, useId, useLayoutEffect, useState, type KeyboardEvent, type RefObject } from "react";
 import { useLanguage } from "../i18n/language";
 import { MAX_TEXT } from "../protocol";
 import { SendIcon, StopIcon } from "./icons";
@@ -19,7 +19,9 @@ export function Composer({ field, online, writing, stopping, onAsk, onStop }: Pr
   const noteId = useId();
   const text = draft.trim();
   const excess = [...text].length - MAX_TEXT;
-  const ready = online && !writing && text !== "" && excess <= 0;
+  const sendable = !writing && text !== "" && excess <= 0;
+  // Sent before the connection stood: goes out as soon as it does, unless the text is changed meanwhile.
+  const [waiting, setWaiting] = useState(false);
 
   useLayoutEffect(() => {
     const element = field.current;
@@ -28,10 +30,15 @@ export function Composer({ field, online, writing, stopping, onAsk, onStop }: Pr
     element.style.height = `${element.scrollHeight}px`;
   }, [draft, field]);
 
-  function send(): void {
-    if (!ready) return;
-    onAsk(text);
+  useEffect(() => {
+    if (!waiting || !online || !sendable) return;
+    setWaiting(false);
     setDraft("");
+    onAsk(text);
+  }, [waiting, online, sendable, text, onAsk]);
+
+  function send(): void {
+    if (sendable) setWaiting(true);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -60,7 +67,10 @@ export function Composer({ field, online, writing, stopping, onAsk, onStop }: Pr
         aria-invalid={excess > 0}
         enterKeyHint="send"
         autoComplete="off"
-        onChange={(event) => setDraft(event.target.value)}
+        onChange={(event) => {
+          setDraft(event.target.value);
+          setWaiting(false);
+        }}
         onKeyDown={onKeyDown}
       />
       {writing ? (
@@ -84,7 +94,8 @@ export function Composer({ field, online, writing, stopping, onAsk, onStop }: Pr
           data-testid="send"
           aria-label={messages.composer.send}
           title={messages.composer.send}
-          disabled={!ready}
+          aria-busy={waiting}
+          disabled={!sendable}
         >
           <SendIcon />
         </button>
