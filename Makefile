@@ -35,8 +35,7 @@ page: $(STAMPS)/page ## build the page into chatbot/web/dist
 
 bench: $(STAMPS)/install ## ratios against named peers, interleaved
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python benchmarks/keys.py
-	$(BIN)/python benchmarks/hits.py
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) $(WEB)/node_modules $(WEB)/dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

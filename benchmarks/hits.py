@@ -1,89 +1,56 @@
-"""A Redis hit, 200 B and 250 KB, at 1 and 64 callers: this cache against raw redis-py and its peers.
+"""A hit in Redis: this cache against the raw client, the bare protocol and its peers.
 
-    pip install cashews aiocache
-    python benchmarks/hits.py
-
-Peers that are not installed are left out, and said to be.
+The near store is off for the namespace, so that every `get()` asks Redis, with every other guarantee on.
+Every caller asks for a key of its own; a second table has all callers ask for one key, where this cache
+sends one command for all the callers of one turn of the loop.
 """
 
-import asyncio
-import json
-import socket
-
-import redis.asyncio
-from measure import Contender, compare, over_callers
+from functools import partial
 
 import cachekit
-from cachekit.core.embedded import EmbeddedServer
+from benchmarks.measure import Comparison, callers, compare
+from benchmarks.peers import BARE, CASHEWS, RAW, open_peers
+from benchmarks.report import Target, at_least
+from benchmarks.servers import private_server
+from benchmarks.values import SMALL, flight_reply
 
-try:
-    import cashews
-except ImportError:
-    cashews = None
-try:
-    import aiocache
-    import aiocache.serializers
-except ImportError:
-    aiocache = None
-
-SMALL = {"id": 7, "route": "GRU-LIS", "price": {"total": "517.94", "currency": "EUR"}, "text": "x" * 110}
-OFFER = {"id": "1", "segments": [{"from": "GRU", "to": "LIS", "at": "2026-12-12T17:05:00"}] * 20, "n": 1.5}
-LARGE = {"data": [{**OFFER, "id": str(number)} for number in range(210)]}
+OURS = "cachekit get(), near=0"
 
 
-async def main() -> None:
+async def run(*, quick: bool) -> list[Target]:
     """Print a table for each size and number of callers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # Over TCP for all: not every peer knows Unix sockets.
-    url = f"redis://127.0.0.1:{port}"
-    with EmbeddedServer(port=port):
-        async with cachekit.connect(url) as cache, redis.asyncio.Redis.from_url(url) as raw:
-            ns = cache.namespace("bench")
-            peers = await _peers(url, port)
-            for label, value, count in (("200 B", SMALL, 3_200), ("250 KB", LARGE, 256)):
-                key = ns.key("value", {"size": label})
+    rounds = 7 if quick else 15
+    many = await _hits("200 B, 64 callers, a key each", SMALL, count=64, keys=64, rounds=rounds)
+    one = await _hits("200 B, 1 caller", SMALL, count=1, keys=1, rounds=rounds)
+    if not quick:
+        await _hits("200 B, 64 callers, all the same key", SMALL, count=64, keys=1, rounds=rounds)
+        await _hits("250 KB, 8 callers, a key each", flight_reply(), count=8, keys=8, rounds=7)
+    return [
+        at_least("Redis hit, 64 callers: x raw redis-py", many.ratio(OURS, RAW), 8),
+        at_least("Redis hit, 64 callers: x cashews", many.ratio(OURS, CASHEWS), 12),
+        at_least("Redis hit, 64 callers: x bare protocol", many.ratio(OURS, BARE), 0.6),
+        at_least("Redis hit, 1 caller: x raw redis-py", one.ratio(OURS, RAW), 0.95),
+    ]
+
+
+async def _hits(title: str, value: object, *, count: int, keys: int, rounds: int) -> Comparison:
+    with private_server() as port:
+        async with (
+            open_peers(port) as peers,
+            cachekit.connect(f"redis://127.0.0.1:{port}", app="bench") as cache,
+        ):
+            ns = cache.namespace("bench", cachekit.Policy(ttl=3600, near=0))
+            ours = [ns.key("value", {"number": number % keys}) for number in range(count)]
+            theirs = [f"peer:{number % keys}" for number in range(count)]
+            contenders = []
+            for peer in peers:
+                for key in theirs:
+                    await peer.set(f"{peer.name}:{key}", value)
+                calls = [partial(peer.get, f"{peer.name}:{key}") for key in theirs]
+                contenders.append(callers(peer.name, calls, value))
+            for key in ours:
                 await ns.set(key, value)
-                await raw.set("raw", json.dumps(value))
-                for _, store, _ in peers:
-                    await store("peer", value)
-
-                async def raw_hit() -> object:
-                    return json.loads(await raw.get("raw"))
-
-                async def our_hit(key: str = key) -> object:
-                    return await ns.get(key)
-
-                for callers in (1, 64):
-                    contenders = [
-                        Contender("redis-py GET + json.loads", over_callers(callers, raw_hit)),
-                        Contender("cachekit get()", over_callers(callers, our_hit)),
-                        *(
-                            Contender(name, over_callers(callers, lambda load=load: load("peer")))
-                            for name, _, load in peers
-                        ),
-                    ]
-                    await compare(f"hit, {label}, {callers} callers", contenders, count=count)
-
-
-async def _peers(url: str, port: int) -> list[tuple]:
-    """Name, set and get of each peer that is installed."""
-    peers = []
-    if cashews is None:
-        print("cashews is not installed: left out")
-    else:
-        cache = cashews.Cache()
-        cache.setup(url)
-        peers.append(("cashews get()", lambda key, value: cache.set(key, value, expire=300), cache.get))
-    if aiocache is None:
-        print("aiocache is not installed: left out")
-    else:
-        serializer = aiocache.serializers.JsonSerializer()
-        other = aiocache.RedisCache(endpoint="127.0.0.1", port=port, serializer=serializer)
-        peers.append(("aiocache get()", lambda key, value: other.set(key, value, ttl=300), other.get))
-    return peers
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+            contenders.append(callers(OURS, [partial(ns.get, key) for key in ours], value))
+            result = await compare(contenders, rounds=rounds, least=count)
+    result.show(f"Redis hit, {title}")
+    return result

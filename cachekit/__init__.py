@@ -11,11 +11,15 @@ Reading order: `cachekit.core` is the cache; `cachekit.socket_auth` and `cacheki
 """
 
 from cachekit.core.assembly import connect
-from cachekit.core.cache import Cache, Health, Namespace
+from cachekit.core.cache import Cache, Health
 from cachekit.core.context import LoadContext
+from cachekit.core.decorators import cached
 from cachekit.core.entry import Entry
+from cachekit.core.keyring import Keyring
+from cachekit.core.namespace import Namespace
+from cachekit.core.near import Near
 from cachekit.core.policy import Policy
-from cachekit.core.stats import Stats
+from cachekit.core.stats import Latency, Stats
 from cachekit.errors import (
     CacheClosed,
     CacheKitError,
@@ -25,6 +29,7 @@ from cachekit.errors import (
     InvalidValue,
     LoadCancelled,
     LoadCycle,
+    LoadTimeout,
 )
 
 __all__ = [
@@ -37,11 +42,16 @@ __all__ = [
     "Health",
     "InvalidKey",
     "InvalidValue",
+    "Keyring",
+    "Latency",
     "LoadCancelled",
     "LoadContext",
     "LoadCycle",
+    "LoadTimeout",
     "Namespace",
+    "Near",
     "Policy",
     "Stats",
+    "cached",
     "connect",
 ]

@@ -8,6 +8,8 @@
     ├── CacheClosed           the cache was closed; also a RuntimeError
     ├── LoadCycle             a factory asked for the key it is loading; also a RuntimeError
     ├── LoadCancelled         a factory cancelled itself
+    ├── LoadTimeout           a factory took longer than the policy's hard_timeout; also a TimeoutError
+    ├── BadTrace              a line that is not of a trace (see cachekit.observability.trace)
     └── AmadeusError          the flight API said no, or nothing (see cachekit.amadeus.errors)
 
 Errors carry data (`key`, …) beside their text, and never a cached value, a password or a token.
@@ -23,6 +25,7 @@ __all__ = [
     "InvalidValue",
     "LoadCancelled",
     "LoadCycle",
+    "LoadTimeout",
 ]
 
 
@@ -52,6 +55,15 @@ class LoadCycle(CacheKitError, RuntimeError):
 
 class LoadCancelled(CacheKitError):
     """A factory raised CancelledError though nobody had cancelled it; its callers are not cancelled."""
+
+
+class LoadTimeout(CacheKitError, TimeoutError):
+    """A factory took longer than `Policy.hard_timeout` and was cancelled; `key` is what it was to load."""
+
+    def __init__(self, key: str, *, seconds: float) -> None:
+        super().__init__(f"the load of {key!r} took longer than hard_timeout, {seconds} s")
+        self.key = key
+        self.seconds = seconds
 
 
 class CacheUnavailable(CacheKitError):

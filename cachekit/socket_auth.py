@@ -24,7 +24,7 @@ from cachekit.core.cache import Cache, Health
 from cachekit.core.codec import iso_utc
 from cachekit.core.keys import KeySpace
 from cachekit.core.scripts import COMPARE_AND_SET
-from cachekit.core.store import Command
+from cachekit.core.wire import Command
 from cachekit.errors import CacheUnavailable, ConfigurationError, InvalidValue
 
 DEFAULT_TTL: Final = 3600

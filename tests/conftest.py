@@ -4,7 +4,6 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,22 +12,7 @@ from support.machine import missing
 
 import cachekit
 from cachekit.core.embedded import EmbeddedServer, find_server
-
-
-@dataclass
-class ManualClock:
-    """A clock that moves only when told to."""
-
-    now: float = 1_795_000_000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+from cachekit.testing import ManualClock
 
 
 @pytest.fixture

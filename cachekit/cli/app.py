@@ -132,6 +132,7 @@ def invalidate(
             count += 1
         if not dry_run:
             await cache.namespace(namespace).invalidate(pattern=pattern)
+            await cache.swept()
         return count
 
     count = _run(url, remove)

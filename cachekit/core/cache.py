@@ -1,18 +1,18 @@
-"""The public verbs: a Cache hands out Namespaces, and a Namespace keeps values."""
+"""A Cache: an open connection from which namespaces are taken."""
 
-from collections.abc import Iterable
+import asyncio
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cachekit.core.clock import Clock
-from cachekit.core.codec import Codec
-from cachekit.core.context import Factory, require_tags
-from cachekit.core.entry import Entry
-from cachekit.core.events import Observer, Observers
-from cachekit.core.fill import Demand, Fill
-from cachekit.core.keys import NO_PARAMS, KeySpace, Pattern
+from cachekit.core.keyring import Keyring
+from cachekit.core.keys import KeySpace
+from cachekit.core.namespace import Namespace
 from cachekit.core.policy import Policy
-from cachekit.core.stats import Stats, StatsObserver
+from cachekit.core.runtime import Runtime
+from cachekit.core.stats import Stats
 from cachekit.core.store import Store
 from cachekit.errors import CacheClosed, CacheUnavailable, ConfigurationError
 
@@ -26,39 +26,62 @@ class Health:
 
 
 class Cache:
-    """An open connection to Redis, from which namespaces are taken. Made by `cachekit.connect`."""
+    """An open cache, from which namespaces are taken. Made by `cachekit.connect`.
 
-    def __init__(self, store: Store, *, clock: Clock, observers: Iterable[Observer] = ()) -> None:
-        self.store = store
-        """The gateway to Redis, for what stands beside the cache on the same connection."""
+    It may be used from several event loops, and after a fork: each has connections of its own.
+    """
+
+    def __init__(
+        self, make_runtime: Callable[[], Runtime], *, clock: Clock, keyring: Keyring | None = None
+    ) -> None:
         self.clock = clock
-        self._stats = StatsObserver()
-        self._observer = Observers((self._stats, *observers))
-        self._codec = Codec()
+        self._make_runtime = make_runtime
+        self._keyring = keyring
+        self._home = make_runtime()
+        self._runtimes = {self._home.loop: self._home}
         self._namespaces: dict[str, Namespace] = {}
         self._closed = False
 
-    def namespace(self, name: str, policy: Policy | None = None) -> "Namespace":
+    @property
+    def store(self) -> Store:
+        """The gateway to Redis, for what stands beside the cache on the same connection."""
+        return self.runtime().store
+
+    def namespace(self, name: str, policy: Policy | None = None, *, type: Any = None) -> Namespace:  # noqa: A002
         """The namespace `name`: all keys that begin with `{name}:`.
 
+        With a `type`, a deeply immutable one such as a frozen msgspec.Struct, only its instances are kept,
+        and all readers in this process share one decoded instance; else any JSON is, and each reader
+        gets a copy of his own.
+
         Asking again gives the same object, since its loads must be coalesced in one place; asking with
-        another policy than the first time raises ConfigurationError.
+        another policy or type than the first time raises ConfigurationError.
         """
         if self._closed:
             raise CacheClosed("the cache is closed")
         found = self._namespaces.get(name)
         if found is None:
-            found = Namespace(self, KeySpace(name), policy or Policy(), self._codec, self._observer)
+            space, policy = KeySpace(name), policy or Policy()
+            found = Namespace(self.runtime, space, policy, type=type, keyring=self._keyring)
             self._namespaces[name] = found
         elif policy is not None and policy != found.policy:
             raise ConfigurationError(
                 f"namespace {name!r} is already open with {found.policy}, not with {policy}"
             )
+        elif type is not None and type is not found.type:
+            raise ConfigurationError(f"namespace {name!r} is already open with type {found.type}, not {type}")
         return found
 
     def stats(self) -> Stats:
         """What happened since the cache was opened, over all namespaces."""
-        return self._stats.snapshot()
+        return sum((namespace.stats() for namespace in self._namespaces.values()), Stats())
+
+    async def swept(self) -> int:
+        """Wait until what was invalidated by pattern from here is out of Redis; how many keys went in all.
+
+        Only for a process about to end, or for readers in other languages: to ours it is gone at once.
+        """
+        return await self.runtime().sweeper.idle()
 
     async def health(self) -> Health:
         """Ask Redis whether it is there; never raises for an outage."""
@@ -69,118 +92,24 @@ class Cache:
             return Health(up=False, latency=None)
         return Health(up=True, latency=self.clock.monotonic() - began)
 
+    def runtime(self) -> Runtime:
+        """What belongs to the running event loop; made at its first use there."""
+        loop = asyncio.get_running_loop()
+        found = self._runtimes.get(loop)
+        if found is None or found.pid != os.getpid():
+            if self._closed:
+                raise CacheClosed("the cache is closed")
+            found = self._runtimes[loop] = self._make_runtime()
+        return found
+
     async def aclose(self) -> None:
-        """End the loads under way. The connection belongs to whoever opened it."""
+        """End the loads under way and close the connections, in every loop that still runs."""
         self._closed = True
-        for namespace in self._namespaces.values():
-            await namespace.aclose()
-        self.store.close()
-
-
-class Namespace:
-    """The values under one prefix, kept by one policy. Taken from a Cache."""
-
-    def __init__(
-        self, cache: Cache, space: KeySpace, policy: Policy, codec: Codec, observer: Observer
-    ) -> None:
-        self.name = space.name
-        self.policy = policy
-        self._space = space
-        self._fill = Fill(
-            space.name, store=cache.store, codec=codec, policy=policy, clock=cache.clock, observer=observer
-        )
-
-    def key(self, resource: str, params: Any = NO_PARAMS) -> str:
-        """The full Redis key of `resource` with `params`; see `cachekit.core.keys`."""
-        return self._space.key(resource, params)
-
-    def literal(self, *parts: str) -> str:
-        """The full Redis key spelt out from `parts`, each escaped."""
-        return self._space.literal(*parts)
-
-    async def get(self, key: str, default: Any = None) -> Any:
-        """The value under `key`, else `default`. A stored None is a value like any other."""
-        entry = await self.get_entry(key)
-        return default if entry is None else entry.value
-
-    async def get_entry(self, key: str) -> Entry | None:
-        """The entry under `key`, fresh or stale; None if there is none.
-
-        Raises:
-            InvalidKey: the key is not this namespace's.
-            CacheUnavailable: Redis is away and the policy's outage is "raise"; with "bypass" it is a miss.
-        """
-        return await self._fill.read(self._space.require(key))
-
-    async def set(self, key: str, value: Any, *, ttl: float | None = None, tags: Iterable[str] = ()) -> None:
-        """Keep `value` under `key` for `ttl` seconds, by default the policy's.
-
-        Raises:
-            InvalidKey: the key is not this namespace's.
-            InvalidValue: JSON cannot hold the value exactly, or it is too large.
-            ConfigurationError: the ttl is less than a millisecond.
-            CacheUnavailable: Redis is away. What was not stored is never silently lost.
-        """
-        await self._fill.write(self._space.require(key), value, self._policy_for(ttl), require_tags(tags))
-
-    async def get_or_set(
-        self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
-    ) -> Any:
-        """The value under `key`, else what `factory` gives, which is then kept; see `get_or_set_entry`."""
-        entry = await self.get_or_set_entry(key, factory, ttl=ttl, tags=tags)
-        return entry.value
-
-    async def get_or_set_entry(
-        self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
-    ) -> Entry:
-        """The entry under `key`, else a new one from `factory`.
-
-        `factory` is an async function that takes no argument, or one, the `LoadContext` through which it
-        steers how its value is kept.
-
-        The factory runs once however many callers of this process wait. A stale entry is served at once
-        while one refresh runs in the background. What the factory raises is raised here, and nothing is
-        kept. With Redis away and outage "bypass", the factory is asked each time, still once at a time.
-
-        Raises:
-            InvalidKey, InvalidValue, ConfigurationError: as `set`.
-            LoadCycle: the factory asks for the key it is loading.
-            CacheUnavailable: Redis is away and the policy's outage is "raise".
-        """
-        return await self._fill.read_or_load(self._demand(key, factory, ttl, tags))
-
-    async def refresh(
-        self, key: str, factory: Factory, *, ttl: float | None = None, tags: Iterable[str] = ()
-    ) -> Entry:
-        """Load `key` anew whatever lies under it; joins a load that is already under way."""
-        return await self._fill.load(self._demand(key, factory, ttl, tags))
-
-    async def delete(self, key: str) -> bool:
-        """Remove `key`, stale value included; whether it was there.
-
-        A load of this process that is under way will not bring it back: its callers get their value, but
-        it is not kept. Raises CacheUnavailable if Redis is away.
-        """
-        return await self._fill.remove(self._space.require(key))
-
-    async def invalidate(self, *, pattern: str) -> None:
-        """Remove every key that matches `pattern`, e.g. `flights:search:*`; see `cachekit.core.keys.Pattern`.
-
-        The pattern is relative to the namespace and never reaches beyond it. Loads of this process that
-        are under way publish nothing. Raises CacheUnavailable if Redis is away.
-        """
-        await self._fill.remove_where(Pattern(self._space, pattern))
-
-    async def clear(self) -> None:
-        """Remove every key of this namespace, and of no other."""
-        await self.invalidate(pattern="*")
-
-    async def aclose(self) -> None:
-        """End the loads under way. Called by the cache as it closes."""
-        await self._fill.aclose()
-
-    def _demand(self, key: str, factory: Factory, ttl: float | None, tags: Iterable[str]) -> Demand:
-        return Demand(self._space.require(key), factory, self._policy_for(ttl), require_tags(tags))
-
-    def _policy_for(self, ttl: float | None) -> Policy:
-        return self.policy if ttl is None else self.policy.replace(ttl=ttl)
+        here = asyncio.get_running_loop()
+        for loop, runtime in list(self._runtimes.items()):
+            if runtime.pid != os.getpid():
+                continue
+            if loop is here:
+                await runtime.aclose()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(runtime.aclose(), loop))

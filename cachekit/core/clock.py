@@ -1,6 +1,7 @@
 """Time, as the cache reads it; injected, so that tests own it."""
 
-import time
+from time import monotonic as _monotonic
+from time import time as _time
 from typing import Protocol
 
 
@@ -17,12 +18,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The machine's own clocks, without a call of ours in between: they are read at every hit."""
 
-    def time(self) -> float:
-        """Seconds since the Unix epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds on a clock that never goes back."""
-        return time.monotonic()
+    time = staticmethod(_time)
+    monotonic = staticmethod(_monotonic)

@@ -1,32 +1,44 @@
-"""From a URL, or the environment, to a redis-py client.
+"""From a URL, or the environment, to what makes connections. Nothing is sent before the first command.
 
-| URL                                   | what it means                                                  |
-|---------------------------------------|----------------------------------------------------------------|
-| `redis://[user:password@]host:port/0` | a server over TCP                                              |
-| `rediss://…`                          | the same over TLS                                              |
-| `unix:///path/to/socket?db=0`         | a server on this machine                                       |
-| `embedded://`                         | a private real server for this process, see `embedded`         |
-| `memory://`                           | fakeredis in this process: for unit tests, not for production  |
+| URL                                           | what it means                                          |
+|-----------------------------------------------|--------------------------------------------------------|
+| `redis://[user:password@]host:port/0`         | a server over TCP                                      |
+| `rediss://…`                                  | the same over TLS                                      |
+| `unix:///path/to/socket?db=0`                 | a server on this machine                               |
+| `redis+cluster://host:port,host:port`         | a cluster, by some of its nodes                        |
+| `rediss+cluster://…`                          | the same over TLS                                      |
+| `redis+sentinel://host:port,host:port/name/0` | the master that Sentinels know as `name`               |
+| `embedded://`                                 | a private real server for this process, see `embedded` |
+| `memory://`                                   | fakeredis in this process: for unit tests              |
+
+Options follow a `?`, by the names redis-py gives them: `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`,
+`ssl_cert_reqs`, `ssl_check_hostname`, `protocol=2` …; and `sentinel_username`, `sentinel_password`.
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Final
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 
-from cachekit.core.embedded import EmbeddedServer
+from cachekit.core.handover import require_handover
 from cachekit.errors import ConfigurationError
 
-SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "memory")
+_SERVERS: Final = ("redis", "rediss", "unix")
+_CLUSTERS: Final = ("redis+cluster", "rediss+cluster")
+_SENTINEL: Final = "redis+sentinel"
+_SENTINEL_PORT: Final = 26379
+SCHEMES: Final = (*_SERVERS, *_CLUSTERS, _SENTINEL, "embedded", "memory")
 _SCHEME: Final = re.compile(r"[a-z+]+://")
 _DATABASE: Final = re.compile(r"(?:/\d{0,5})?")
-_SERVER_SCHEMES: Final = SCHEMES[:3]
+_MASTER: Final = re.compile(r"/(?P<name>[^/?]+)(?P<database>/\d{0,5})?(?:\?(?P<query>.*))?")
 
 
 def url_from_environment(environment: Mapping[str, str]) -> str:
@@ -56,47 +68,130 @@ def redact(url: str) -> str:
     return re.split(r"[?#]", (scheme[0] if scheme else "") + where)[0]
 
 
-@asynccontextmanager
-async def open_client(
-    url: str,
-    *,
-    app: str,
-    max_connections: int,
-    timeout: float,  # noqa: ASYNC109
-) -> AsyncIterator[Redis]:
-    """A client for `url`; what it needed to start ends with the context.
+class Dialer:
+    """Makes connections of one kind: redis-py's, connected and past their handshake."""
 
-    `app` is how `CLIENT LIST` shows us. At most `max_connections` connections are open at once; who finds
-    them all busy waits up to `timeout` seconds. Connecting may take `timeout` seconds, too.
-    Nothing is sent before the first command.
+    def __init__(self, url: str, *, app: str, timeout: float) -> None:
+        """`url` is a server's; `app` is how `CLIENT LIST` shows us; to connect may take `timeout` seconds.
 
-    Raises:
-        ConfigurationError: the URL's scheme or parts are not understood, or its package is missing.
+        Raises ConfigurationError for an option that redis-py does not know.
+        """
+        try:
+            options: dict[str, Any] = {
+                "protocol": 3,
+                "client_name": app,
+                "socket_connect_timeout": timeout,
+                # The link's timer ends a command; one more for each read would cost as much as the read.
+                "socket_timeout": None,
+                **parse_url(url),
+            }
+            if "decode_responses" in options:
+                raise ValueError("values are bytes here, decode_responses is not for us")  # noqa: TRY301
+            self._class: type[AbstractConnection] = options.pop("connection_class", Connection)
+            # Made, never connected: options that a connection does not know show only here.
+            require_handover(self._class(**options))
+        except (ValueError, TypeError, RedisError) as error:
+            raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {error}") from None
+        self._options = options
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port of the URL."""
+        return self._options.get("host", "localhost"), self._options.get("port", 6379)
+
+    async def __call__(self, address: tuple[str, int] | None = None) -> AbstractConnection:
+        """A new connection to the URL's server, or to another `address` by the URL's options.
+
+        Raises redis-py's errors, OSError and TimeoutError; leaves nothing open then.
+        """
+        where = {} if address is None else {"host": address[0], "port": address[1]}
+        try:
+            return await _connected(self._class(**{**self._options, **where}))
+        except RedisError as error:
+            if self._options["protocol"] == 2 or not _is_unknown_command(error):  # noqa: PLR2004
+                raise
+        # A server older than 6.0, or a proxy, does not know HELLO: there is no push, all else works.
+        self._options["protocol"] = 2
+        return await _connected(self._class(**{**self._options, **where}))
+
+
+@dataclass(frozen=True, slots=True)
+class MasterDialer:
+    """Makes connections to the server that the Sentinels call the master, asked anew each time."""
+
+    dialer: Dialer
+    sentinels: tuple[tuple[str, int], ...]
+    name: str
+    options: Mapping[str, Any]
+
+    async def __call__(self) -> AbstractConnection:
+        """As a Dialer; a server that says itself that it is no master is an error."""
+        sentinel = Sentinel(self.sentinels, sentinel_kwargs=dict(self.options))  # type: ignore[no-untyped-call]
+        try:
+            address = await sentinel.discover_master(self.name)
+        finally:
+            await sentinel.aclose()
+        connection = await self.dialer(address)
+        try:
+            # https://redis.io/docs/latest/develop/reference/sentinel-clients/ step 3
+            await connection.send_command("ROLE")
+            role = await connection.read_response()
+        except ResponseError:
+            return connection  # Our user may not ask: then READONLY will tell.
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        if role[0] != b"master":
+            await connection.disconnect(nowait=True)
+            raise RedisConnectionError("the Sentinels name a server that is no master")
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a URL means. `kind` is "server", "cluster", "sentinel", "embedded" or "memory".
+
+    `dial` makes a connection, except for the last two; `seeds` are the addresses a cluster is found by.
     """
-    scheme = _scheme(url)
-    if scheme == "memory":
-        async with _memory(max_connections, timeout) as client:
-            yield client
-    elif scheme == "embedded":
-        # Started in this thread, for some 20 ms: on Linux the server dies with the thread that started it.
-        with EmbeddedServer() as server:
-            async with _server(f"unix://{server.socket}", app, max_connections, timeout) as client:
-                yield client
-    elif scheme in _SERVER_SCHEMES:
-        async with _server(url, app, max_connections, timeout) as client:
-            yield client
-    else:
-        allowed = ", ".join(f"{name}://" for name in SCHEMES)
-        raise ConfigurationError(
-            f"{redact(url)!r}: the scheme {scheme!r} is not known; allowed are {allowed}"
-        )
+
+    kind: str
+    dial: Dialer | MasterDialer | None = None
+    seeds: tuple[tuple[str, int], ...] = ()
 
 
-def _scheme(url: str) -> str:
-    """The URL's scheme; refuses what redis-py would let pass in silence."""
+def parse(url: str, *, app: str, timeout: float) -> Target:
+    """What `url` means; see the module's table. `timeout`, in seconds, is for each attempt to connect.
+
+    Raises ConfigurationError: the scheme or the parts are not understood.
+    """
+    scheme, credentials, hosts, tail = _split(url)
+    if scheme in {"memory", "embedded"}:
+        return Target(scheme)
+    if scheme in _SERVERS:
+        return Target("server", Dialer(url, app=app, timeout=timeout))
+    if scheme in _CLUSTERS:
+        if tail.partition("?")[0] not in {"", "/", "/0"}:
+            raise ConfigurationError(f"{redact(url)!r}: a cluster has no database but 0")
+        plain = scheme.partition("+")[0]
+        dialers = [Dialer(f"{plain}://{credentials}{host}{tail}", app=app, timeout=timeout) for host in hosts]
+        return Target("cluster", dialers[0], tuple(dialer.address for dialer in dialers))
+    if scheme == _SENTINEL:
+        return Target("sentinel", _master(url, credentials, hosts, tail, app=app, timeout=timeout))
+    allowed = ", ".join(f"{name}://" for name in SCHEMES)
+    raise ConfigurationError(f"{redact(url)!r}: the scheme {scheme!r} is not known; allowed are {allowed}")
+
+
+def _split(url: str) -> tuple[str, str, list[str], str]:
+    """Scheme, `user:password@`, hosts and the rest; refuses what redis-py would let pass in silence."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        credentials, at, places = parts.netloc.rpartition("@")
+        many = parts.scheme in {*_CLUSTERS, _SENTINEL}
+        hosts = places.split(",") if many else [places]
+        for host in hosts:
+            found = urlsplit(f"//{host}")
+            if found.port == 0 or (many and not found.hostname):
+                raise ValueError  # noqa: TRY301
     except ValueError:
         # The error's own text may show a part of the password.
         raise ConfigurationError(
@@ -105,59 +200,52 @@ def _scheme(url: str) -> str:
         ) from None
     if parts.scheme in {"redis", "rediss"} and not _DATABASE.fullmatch(parts.path):
         raise ConfigurationError(f"{redact(url)!r}: only a database number may follow the host, e.g. /0")
-    return parts.scheme
+    query = f"?{parts.query}" if parts.query else ""
+    return parts.scheme, credentials + at, hosts, parts.path + query
 
 
-@asynccontextmanager
-async def _server(
-    url: str,
-    app: str,
-    max_connections: int,
-    timeout: float,  # noqa: ASYNC109
-) -> AsyncIterator[Redis]:
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            client_name=app,
-            max_connections=max_connections,
-            timeout=timeout,
-            socket_connect_timeout=timeout,
-            # The store's deadline ends a command; one more for each read would cost as much as the read.
-            socket_timeout=None,
-            protocol=3,
-            # Once: a pooled connection may have died with the server it was made to.
-            retry=Retry(NoBackoff(), 1),
-            retry_on_error=[RedisConnectionError],
+def _master(
+    url: str, credentials: str, hosts: list[str], tail: str, *, app: str, timeout: float
+) -> MasterDialer:
+    matched = _MASTER.fullmatch(tail)
+    if matched is None:
+        raise ConfigurationError(
+            f"{redact(url)!r}: the master's name follows the Sentinels, and maybe a database, /mymaster/0"
         )
-        # Made, never connected: options that a connection does not know show only here.
-        pool.connection_class(**pool.connection_kwargs)
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {error}") from None
-    async with _client(pool) as client:
-        yield client
-
-
-@asynccontextmanager
-async def _memory(max_connections: int, timeout: float) -> AsyncIterator[Redis]:  # noqa: ASYNC109
-    try:
-        from fakeredis import FakeAsyncRedisConnection, FakeServer  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise ConfigurationError("memory:// needs the package cachekit-toolkit[memory]") from None
-    pool = BlockingConnectionPool(
-        connection_class=FakeAsyncRedisConnection,
-        server=FakeServer(),
-        max_connections=max_connections,
-        timeout=timeout,
+    options = parse_qsl(matched["query"] or "")
+    own = {name.removeprefix("sentinel_"): value for name, value in options if name.startswith("sentinel_")}
+    if not own.keys() <= {"username", "password"}:
+        raise ConfigurationError(
+            f"{redact(url)!r}: of the Sentinels, sentinel_username and sentinel_password may be given"
+        )
+    query = urlencode([(name, value) for name, value in options if not name.startswith("sentinel_")])
+    # One Sentinel that does not answer must leave time to ask the next.
+    patience = timeout / (len(hosts) + 1)
+    asking = {
+        "socket_connect_timeout": patience,
+        "socket_timeout": patience,
+        "retry": Retry(NoBackoff(), 0),
+        "client_name": app,
+        **own,
+    }
+    addresses = [urlsplit(f"//{host}") for host in hosts]
+    return MasterDialer(
+        Dialer(f"redis://{credentials}master{matched['database'] or ''}?{query}", app=app, timeout=timeout),
+        tuple((address.hostname or "", address.port or _SENTINEL_PORT) for address in addresses),
+        unquote(matched["name"]),
+        asking,
     )
-    async with _client(pool) as client:
-        yield client
 
 
-@asynccontextmanager
-async def _client(pool: BlockingConnectionPool) -> AsyncIterator[Redis]:
-    client = Redis(connection_pool=pool)
+async def _connected(connection: AbstractConnection) -> AbstractConnection:
     try:
-        yield client
-    finally:
-        await client.aclose()
-        await pool.disconnect()
+        await connection.connect()  # type: ignore[no-untyped-call]
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    return connection
+
+
+def _is_unknown_command(error: BaseException) -> bool:
+    # Over a Unix socket redis-py hides it under a plain ConnectionError.
+    return any("unknown command" in str(each) for each in (error, error.__cause__))

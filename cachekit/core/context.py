@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from cachekit.core.policy import require_ttl
+from cachekit.core.entry import Entry
+from cachekit.core.policy import Policy, require_ttl
 from cachekit.errors import ConfigurationError
 
 Factory = Callable[[], Awaitable[Any]] | Callable[["LoadContext"], Awaitable[Any]]
@@ -25,14 +26,22 @@ class LoadContext:
     """Handed to a factory that takes an argument; steers how the loaded value is kept.
 
     async def factory(ctx):
-        reply = await api.search(...)
+        reply = await api.search(..., if_none_match=ctx.stale and ctx.stale.value["etag"])
+        if reply.status == 304:
+            return ctx.not_modified()
         ctx.ttl(60 if reply.is_volatile else 3600)
         return reply.body
     """
 
-    def __init__(self, *, ttl: float, tags: tuple[str, ...]) -> None:
-        self._ttl = ttl
+    def __init__(self, *, policy: Policy, tags: tuple[str, ...], stale: Entry | None = None) -> None:
+        self._policy = policy
+        self._ttl: float | None = None
         self._tags = dict.fromkeys(tags)
+        self.stale = stale
+        """The old entry, if one is known that no invalidation has hit: for a conditional request."""
+        self.skipped = False
+        self.is_negative = False
+        self.is_unmodified = False
 
     def ttl(self, seconds: float) -> None:
         """Keep the value fresh for `seconds`; raises ConfigurationError below a millisecond."""
@@ -42,10 +51,35 @@ class LoadContext:
         """Add tags to those the caller gave; raises ConfigurationError for what is no text."""
         self._tags |= dict.fromkeys(require_tags(tags))
 
+    def skip(self) -> None:
+        """Give the value to the callers who wait, and keep nothing."""
+        self.skipped = True
+
+    def negative(self, ttl: float | None = None) -> None:
+        """The value says that there is nothing: keep it for `ttl` seconds, by default `negative_ttl`.
+
+        It is never served stale: what there was not may be there by now.
+        """
+        self.is_negative = True
+        if ttl is not None:
+            self.ttl(ttl)
+
+    def not_modified(self) -> Any:
+        """The old value holds: `return ctx.not_modified()` keeps it as if it had been loaded now.
+
+        Raises ConfigurationError if there is no old one.
+        """
+        if self.stale is None:
+            raise ConfigurationError("ctx.not_modified() without ctx.stale: there is no old value to keep")
+        self.is_unmodified = True
+        return self.stale.value
+
     @property
     def chosen_ttl(self) -> float:
         """Seconds for which the value shall be fresh."""
-        return self._ttl
+        if self._ttl is not None:
+            return self._ttl
+        return self._policy.negative_ttl if self.is_negative else self._policy.ttl
 
     @property
     def chosen_tags(self) -> tuple[str, ...]:
@@ -55,10 +89,11 @@ class LoadContext:
 
 async def call(factory: Factory, context: LoadContext) -> Any:
     """Call a factory that takes no argument, or one, the context."""
-    return await (factory(context) if _takes_context(factory) else factory())  # type: ignore[call-arg]
+    return await (factory(context) if takes_context(factory) else factory())  # type: ignore[call-arg]
 
 
-def _takes_context(factory: Factory) -> bool:
+def takes_context(factory: Factory) -> bool:
+    """Whether the factory takes an argument."""
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):

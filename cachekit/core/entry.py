@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["fresh", "stale"]
-Source = Literal["load", "redis"]
+Source = Literal["load", "near", "redis"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A value and its age.
 
-    `source` is "load" if this very call, or one it was coalesced with, ran the factory, and "redis" if
-    the value was there. `timestamp` is when the value was loaded (UTC) and `ttl` for how many seconds it
-    is fresh; `age` and `expires_in` are seconds at the moment of reading. `expires_in` counts to the end
-    of freshness and is negative for a stale entry.
+    `source` is "load" if this very call, or one it was coalesced with, ran the factory, "redis" if the
+    value was there, and "near" if it was in this process' own memory. `timestamp` is when the value was
+    loaded (UTC) and `ttl` for how many seconds it is fresh; `age` and `expires_in` are seconds at the
+    moment of reading. `expires_in` counts to the end of freshness and is negative for a stale entry.
+    `negative` tells that the factory called the value negative: there is nothing.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Entry:
     ttl: float
     age: float
     tags: tuple[str, ...] = ()
+    negative: bool = False
 
     @property
     def expires_in(self) -> float:

@@ -1,4 +1,7 @@
-"""What happens in a cache, as immutable facts, and the protocol of those who listen."""
+"""What happens in a cache, as immutable facts, and the protocol of those who listen.
+
+Facts carry keys and never values. They are made only while somebody listens.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +10,13 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A value was served from the cache."""
+    """A value was served from the cache, `age` seconds after it had been loaded."""
 
     namespace: str
     key: str
     state: Literal["fresh", "stale"]
+    source: Literal["near", "redis"]
+    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,18 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A value was written: `size` bytes as they lie in Redis, fresh for `ttl` seconds."""
+
+    namespace: str
+    key: str
+    size: int
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
 class Coalesced:
-    """A caller joined a load that was already under way."""
+    """A caller joined a load that was already under way in this process."""
 
     namespace: str
     key: str
@@ -64,7 +79,24 @@ class Unpublished:
     key: str
 
 
-Event = Hit | Miss | Loaded | Coalesced | CorruptValue | Outage | Unpublished
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A key was deleted by this process."""
+
+    namespace: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated:
+    """A rule was appended by this process: every entry of the namespace that it matches is gone."""
+
+    namespace: str
+    kind: Literal["tag", "pattern", "all"]
+    value: str
+
+
+Event = Hit | Miss | Loaded | Stored | Coalesced | CorruptValue | Outage | Unpublished | Removed | Invalidated
 
 
 class Observer(Protocol):

@@ -6,7 +6,7 @@ their result, and the load is cancelled only when the last caller has left.
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,10 @@ class Flight(Generic[T]):
     it has looked at `revoked` for the last time; from then on it is neither cancelled nor overtaken.
     """
 
-    __slots__ = ("awaits", "key", "publishing", "revoked", "task", "waiters")
+    __slots__ = (
+        *("awaits", "forced", "key", "publishing", "revoked"),
+        *("stamp", "tags", "takes_context", "task", "waiters"),
+    )
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
@@ -34,6 +37,13 @@ class Flight(Generic[T]):
         self.waiters = 0
         self.awaits: list[Flight[Any]] = []
         """The loads that this one's factory waits for at the moment."""
+        self.stamp: tuple[str, int] | None = None
+        """The position of the invalidation log when the factory was called; None before."""
+        self.tags: tuple[str, ...] = ()
+        self.forced = False
+        """Whether it loads whatever lies under the key."""
+        self.takes_context = False
+        """Whether the factory can add to the tags."""
         self.task: asyncio.Task[T]
 
 
@@ -46,9 +56,14 @@ class SingleFlight(Generic[T]):
         self._running: dict[Hashable, set[Flight[T]]] = {}
         self._closed = False
 
-    def joinable(self, key: Hashable) -> bool:
-        """Whether a load of `key` is under way that a new caller would join."""
-        return key in self._joinable
+    def current(self, key: Hashable) -> Flight[T] | None:
+        """The load of `key` that a new caller would join."""
+        return self._joinable.get(key)
+
+    def hide(self, flight: Flight[T]) -> None:
+        """Let no new caller join `flight`; those who wait for it get its result."""
+        if self._joinable.get(flight.key) is flight:
+            del self._joinable[flight.key]
 
     async def run(self, key: Hashable, load: Callable[[Flight[T]], Awaitable[T]]) -> T:
         """The result of the load of `key`: the one under way, else a new one by `load`.
@@ -79,7 +94,7 @@ class SingleFlight(Generic[T]):
             if flight.waiters == 0 and not flight.task.done() and not flight.publishing:
                 # Also if its factory goes on in spite of the cancellation, it publishes nothing.
                 flight.revoked = True
-                self._hide(flight)
+                self.hide(flight)
                 flight.task.cancel()
         if flight.task.cancelled():
             if self._closed:
@@ -96,11 +111,14 @@ class SingleFlight(Generic[T]):
         Callers already waiting still get the result; later callers start their own load. A load that is
         just publishing is waited for, so that what the caller does next comes after it.
         """
-        await self._revoke(self._running.get(key, ()))
-
-    async def revoke_where(self, matches: Callable[[Hashable], bool]) -> None:
-        """`revoke` for every key that matches."""
-        await self._revoke([flight for key in self._running if matches(key) for flight in self._running[key]])
+        publishing = []
+        for flight in self._running.get(key, ()):
+            flight.revoked = True
+            self.hide(flight)
+            if flight.publishing:
+                publishing.append(flight.task)
+        if publishing:
+            await asyncio.wait(publishing)
 
     async def aclose(self) -> None:
         """Cancel all loads and wait until they have ended."""
@@ -118,7 +136,7 @@ class SingleFlight(Generic[T]):
             try:
                 return await load(flight)
             finally:
-                self._hide(flight)
+                self.hide(flight)
 
         # Registered first: a task may run at once, and end, while it is being created.
         self._joinable[key] = flight
@@ -126,20 +144,6 @@ class SingleFlight(Generic[T]):
         flight.task = asyncio.create_task(fly(), name=f"cachekit load {key}")
         flight.task.add_done_callback(lambda task: self._ended(flight, task))
         return flight
-
-    async def _revoke(self, flights: Iterable[Flight[T]]) -> None:
-        publishing = []
-        for flight in flights:
-            flight.revoked = True
-            self._hide(flight)
-            if flight.publishing:
-                publishing.append(flight.task)
-        if publishing:
-            await asyncio.wait(publishing)
-
-    def _hide(self, flight: Flight[T]) -> None:
-        if self._joinable.get(flight.key) is flight:
-            del self._joinable[flight.key]
 
     def _ended(self, flight: Flight[T], task: asyncio.Task[T]) -> None:
         flights = self._running[flight.key]
@@ -149,6 +153,23 @@ class SingleFlight(Generic[T]):
         if not task.cancelled():
             # Marks a failure as seen, so that a load nobody waits for any more ends without a warning.
             task.exception()
+
+
+class Joint:
+    """The loads that one task works for, when it is started by several."""
+
+    def __init__(self) -> None:
+        self._flights = frozenset[Flight[Any]]()
+
+    def add_current(self) -> None:
+        """Also for those that the current task is part of."""
+        self._flights |= _flying.get()
+
+    def context(self) -> Context:
+        """A context for that task."""
+        context = copy_context()
+        context.run(_flying.set, self._flights)
+        return context
 
 
 def detached() -> Context:

@@ -1,63 +1,143 @@
-"""The one gateway to Redis: deadlines, and the translation of foreign errors, stand here and nowhere else."""
+"""The one gateway to Redis: what callers may ask, and the translation of what goes wrong."""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import lru_cache
+from typing import Any, Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
+from cachekit.core.cluster import Cluster
+from cachekit.core.connection import Dialer, parse
+from cachekit.core.dedicated import Dedicated
+from cachekit.core.embedded import EmbeddedServer
+from cachekit.core.pool import MemoryPool, memory_server
+from cachekit.core.refusal import is_wrong_type, unavailable
+from cachekit.core.topology import Single, Topology
+from cachekit.core.tracking import Listener
+from cachekit.core.wire import Command
 from cachekit.errors import CacheClosed, CacheUnavailable
-
-T = TypeVar("T")
-Command = tuple[str | bytes | int | float, ...]
 
 SCAN_BATCH = 500
 """Keys looked at by one SCAN: some 0.2 ms of the server's time, so that no other client notices."""
 
+_SAFE: Final = frozenset(
+    {
+        *("DBSIZE", "EXISTS", "GET", "HGET", "HGETALL", "HMGET", "INFO", "LRANGE", "MGET", "PING", "PTTL"),
+        *("SCAN", "STRLEN", "TTL", "TYPE", "XLEN", "XRANGE", "XREVRANGE"),
+        *("ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZSCORE"),
+    }
+)
+"""Commands that only read: those that a dropped connection left unanswered are sent again."""
+
+
+@asynccontextmanager
+async def open_store(
+    url: str,
+    *,
+    app: str,
+    max_connections: int,
+    timeout: float,  # noqa: ASYNC109
+) -> AsyncIterator["Store"]:
+    """One store for `url` and the running loop, closed with the context; see `open_stores`."""
+    with open_stores(url, app=app, max_connections=max_connections, timeout=timeout) as make:
+        store = make()
+        try:
+            yield store
+        finally:
+            await store.aclose()
+
+
+@contextmanager
+def open_stores(
+    url: str, *, app: str, max_connections: int, timeout: float
+) -> Iterator[Callable[[], "Store"]]:
+    """What makes stores for `url` (see `cachekit.core.connection`), each for the loop it is made in.
+
+    Who makes one closes it with `Store.aclose`; a server that the URL had started ends with the context.
+    `app` is how `CLIENT LIST` shows us. At most `max_connections` connections of one store are open at once;
+    each command, each attempt to connect and each wait for a free connection may take `timeout` seconds.
+    Nothing is sent before the first command.
+
+    Raises ConfigurationError: the URL's scheme or parts are not understood, or its package is missing.
+    """
+    target = parse(url, app=app, timeout=timeout)
+    if target.kind == "embedded":
+        # Started in this thread, for some 20 ms: on Linux the server dies with the thread that started it.
+        with EmbeddedServer() as started:
+            inner = f"unix://{started.socket}"
+            with open_stores(inner, app=app, max_connections=max_connections, timeout=timeout) as make:
+                yield make
+        return
+    dial = target.dial
+    memory = memory_server() if dial is None else None
+
+    def make() -> Store:
+        if dial is None:
+            return Store(MemoryPool(memory, max_connections=max_connections, timeout=timeout))
+        if isinstance(dial, Dialer) and target.seeds:
+            return Store(Cluster(dial, target.seeds, max_connections=max_connections, timeout=timeout))
+        moves = target.kind == "sentinel"
+        return Store(Single(dial, max_connections=max_connections, timeout=timeout, moves=moves))
+
+    yield make
+
 
 class Store:
-    """Commands to one Redis, each within `timeout` seconds.
+    """Commands to one Redis, each within the timeout it was opened with.
 
     Every method raises CacheUnavailable, and nothing else, if Redis cannot be reached, does not answer
-    in time, or refuses the command; and CacheClosed after `close`.
+    in time, or refuses the command; and CacheClosed after `close`. Commands share one connection a server:
+    none may block there (see `dedicated`) or change the connection (SELECT, MULTI, SUBSCRIBE).
+    Replies have the shapes that redis-py gives them.
     """
 
-    def __init__(self, client: Redis, *, timeout: float) -> None:
-        self._client = client
-        self._timeout = timeout
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._look_up = topology.get
+        self._shapes = topology.shapes
         self._closed = False
 
     def close(self) -> None:
-        """Refuse further commands with CacheClosed; the connections belong to whoever opened them."""
+        """Refuse further commands with CacheClosed; `aclose` closes the connections, too."""
         self._closed = True
 
+    async def aclose(self) -> None:
+        """Refuse further commands, and close every connection; who still waits gets CacheClosed."""
+        self.close()
+        await self._topology.aclose()
+
     async def get(self, key: str) -> bytes | None:
-        """The bytes under `key`; None if there are none. A key that holds no string counts as empty bytes."""
+        """The bytes under `key`; None if there are none. A key that holds no string counts as empty bytes.
+
+        Those who ask for one key at the same moment may get the same object.
+        """
+        if self._closed:
+            raise _closed()
         try:
-            return cast("bytes | None", await self._within(lambda: self._client.get(key), "GET"))
-        except CacheUnavailable as error:
-            if _is_wrong_type(error.__cause__):
+            return await self._look_up(key)
+        except RedisError as error:
+            if is_wrong_type(error):
                 return b""
-            raise
+            raise unavailable("GET", error) from error
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """What `get` gives for each key, in one round trip."""
         if not keys:
             return []
-        pipeline = self._client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.get(key)
-        replies = await self._within(lambda: pipeline.execute(raise_on_error=False), "GET")
-        for reply in replies:
-            if isinstance(reply, Exception) and not _is_wrong_type(reply):
-                raise _refused("GET", reply) from reply
-        return [b"" if isinstance(reply, Exception) else reply for reply in replies]
+        replies = await self._send_all([("GET", key) for key in keys], "GET", safe=True)
+        for index, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                if not is_wrong_type(reply):
+                    raise unavailable("GET", reply) from reply
+                replies[index] = b""
+        return replies
 
     async def set(self, key: str, value: bytes, *, px: int) -> None:
         """Store `value` for `px` milliseconds."""
-        await self._within(lambda: self._client.set(key, value, px=px), "SET")
+        await self.execute("SET", key, value, "PX", px)
 
     async def unlink(self, *keys: str | bytes) -> int:
         """Remove keys; how many there were. One command a key, so that they may lie in any cluster slot."""
@@ -67,62 +147,114 @@ class Store:
         return sum(removed)
 
     async def execute(self, *command: str | bytes | float) -> Any:
-        """Any one command."""
-        send = self._client.execute_command
-        return await self._within(lambda: send(*command), str(command[0]))  # type: ignore[no-untyped-call]
+        """Any one command; in a cluster it goes to the node that has its key, the first after the name."""
+        if self._closed:
+            raise _closed()
+        operation = str(command[0])
+        name = operation.upper()
+        try:
+            reply = await self._topology.send(command, safe=name in _SAFE)
+        except RedisError as error:
+            raise unavailable(operation, error) from error
+        shape = self._shapes.get(name)
+        return reply if shape is None else shape(reply)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
-        """Several commands in one round trip, not atomic; their replies in order."""
+        """Several commands in one round trip, not atomic; their replies in order.
+
+        If any of them was refused, the first refusal is raised once all have run.
+        """
         if not commands:
             return []
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return cast("list[Any]", await self._within(pipeline.execute, "pipeline"))
+        names = [str(command[0]).upper() for command in commands]
+        replies = await self._send_all(commands, "pipeline", safe=_SAFE.issuperset(names))
+        for index, (name, reply) in enumerate(zip(names, replies, strict=True)):
+            if isinstance(reply, Exception):
+                raise unavailable("pipeline", reply) from reply
+            shape = self._shapes.get(name)
+            if shape is not None:
+                replies[index] = shape(reply)
+        return replies
 
-    async def run_script(self, script: str, key: str, *arguments: str | bytes | float) -> Any:
-        """Run one of `cachekit.core.scripts` on `key`, by its digest; its text travels once a server."""
-        digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    async def run_script(
+        self, script: str, keys: str | Sequence[str], *arguments: str | bytes | float
+    ) -> Any:
+        """Run one of `cachekit.core.scripts` by its digest; its text travels once a server.
+
+        Several keys must lie in one slot of a cluster, that is, share a `{tag}`.
+        """
+        names = [keys] if isinstance(keys, str) else keys
         try:
-            return await self.execute("EVALSHA", digest, 1, key, *arguments)
+            return await self.execute("EVALSHA", _digest(script), len(names), *names, *arguments)
         except CacheUnavailable as error:
             # The server has not seen the script yet, was restarted, or its scripts were flushed.
             if not isinstance(error.__cause__, NoScriptError):
                 raise
-        return await self.execute("EVAL", script, 1, key, *arguments)
+        return await self.execute("EVAL", script, len(names), *names, *arguments)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """Batches of keys that match the glob. May repeat keys, and may miss those that come meanwhile."""
-        cursor: int | bytes = 0
-        while True:
-            cursor, keys = await self.execute("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_BATCH)
-            if keys:
-                yield keys
-            if int(cursor) == 0:
-                return
+        if self._closed:
+            raise _closed()
+        try:
+            for node in await self._topology.primaries():
+                cursor: int | bytes = 0
+                while True:
+                    command = ("SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_BATCH)
+                    cursor, keys = await node.send(command, safe=True)
+                    if keys:
+                        yield keys
+                    if int(cursor) == 0:
+                        break
+        except RedisError as error:
+            raise unavailable("SCAN", error) from error
 
     async def ping(self) -> None:
-        """Raises CacheUnavailable unless Redis answers."""
-        await self.execute("PING")
-
-    async def _within(self, send: Callable[[], Awaitable[T]], operation: str) -> T:
+        """Raises CacheUnavailable unless Redis answers: in a cluster, each node that holds keys."""
         if self._closed:
-            raise CacheClosed("the cache is closed")
+            raise _closed()
+
         try:
-            async with asyncio.timeout(self._timeout):
-                return await send()
-        except TimeoutError as error:
-            raise CacheUnavailable(
-                f"Redis did not answer {operation} within {self._timeout} s", operation=operation
-            ) from error
-        except (RedisError, OSError) as error:
-            raise _refused(operation, error) from error
+            nodes = await self._topology.primaries()
+            await asyncio.gather(*(_ping(node) for node in nodes))
+        except RedisError as error:
+            raise unavailable("PING", error) from error
+
+    def track(self, prefix: str, listener: Listener) -> None:
+        """Tell `listener` what happens to the keys with `prefix`, which ends with the only ":" in it.
+
+        One listener a prefix. Where the server does not push (memory://, RESP2, no permission),
+        `listener.opened` is never called.
+        """
+        self._topology.track(prefix, listener)
+
+    def dedicated(self, key: str) -> AbstractAsyncContextManager[Dedicated]:
+        """A connection of one's own to the server that has `key`, for commands that block.
+
+        Entering the context connects; raises CacheUnavailable if that fails, or if `max_connections` are
+        in use.
+        """
+        if self._closed:
+            raise _closed()
+        return self._topology.dedicated(key)
+
+    async def _send_all(self, commands: Sequence[Command], operation: str, *, safe: bool) -> list[Any]:
+        if self._closed:
+            raise _closed()
+        try:
+            return await self._topology.send_all(commands, operation=operation, safe=safe)
+        except RedisError as error:
+            raise unavailable(operation, error) from error
 
 
-def _refused(operation: str, error: Exception) -> CacheUnavailable:
-    # The error's own text may hold an address or a key; its kind says enough.
-    return CacheUnavailable(f"Redis could not serve {operation}: {type(error).__name__}", operation=operation)
+def _closed() -> CacheClosed:
+    return CacheClosed("the cache is closed")
 
 
-def _is_wrong_type(error: object) -> bool:
-    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+async def _ping(node: Any) -> None:
+    await node.send(("PING",), safe=True)
+
+
+@lru_cache(maxsize=64)
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

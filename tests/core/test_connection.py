@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.asyncio.connection import SSLConnection
 from support.machine import missing
 
 import cachekit
 from cachekit import CacheUnavailable, ConfigurationError, Policy
-from cachekit.core import embedded
-from cachekit.core.connection import redact, url_from_environment
+from cachekit.core import embedded, handover
+from cachekit.core.connection import parse, redact, url_from_environment
 from cachekit.core.embedded import EmbeddedServer
+from cachekit.core.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,15 @@ async def test_an_unknown_scheme_is_refused_without_showing_the_password():
         "redis://:hunter2@h/notadb",
         "redis://:hunter2@h/0?no_such_option=1",
         "redis://:hunter2@h/0?socket_timeout=soon",
+        "redis://:hunter2@h/0?decode_responses=1",
+        "redis+cluster://:hunter2@h:7000,h:x",
+        "redis+cluster://:hunter2@h:7000,",
+        "redis+cluster://:hunter2@h:7000/1",
+        "redis+cluster://:hunter2@h:7000?no_such_option=1",
+        "redis+sentinel://:hunter2@h:26379",
+        "redis+sentinel://:hunter2@h:26379/name/notadb",
+        "redis+sentinel://:hunter2@h:26379/name?sentinel_db=1",
+        "redis+sentinel://:hunter2@h:26379,h:0/name",
         "",
         "localhost",
     ],
@@ -73,6 +84,56 @@ async def test_a_url_that_cannot_work_is_refused_at_once(url):
         async with cachekit.connect(url):
             pass
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_cluster_is_named_by_some_of_its_nodes():
+    """Several hosts, one user and password for all, TLS by the scheme."""
+    target = parse("rediss+cluster://bob:p%40s@a:7000,b,[::1]:7002/0", app="a", timeout=1)
+    assert target.seeds == (("a", 7000), ("b", 6379), ("::1", 7002))
+    connection = target.dial._class(**target.dial._options)
+    assert isinstance(connection, SSLConnection)
+    assert (connection.username, connection.password, connection.db) == ("bob", "p@s", 0)
+
+
+def test_a_master_is_named_by_its_sentinels():
+    """The user and password are the master's; the Sentinels have their own."""
+    url = "redis+sentinel://bob:p%40s@a,b:26380/my%20master/2?sentinel_password=own&protocol=2"
+    dial = parse(url, app="a", timeout=1).dial
+    assert (dial.sentinels, dial.name) == ((("a", 26379), ("b", 26380)), "my master")
+    assert dial.options["password"] == "own"
+    options = dial.dialer._options
+    assert [options[name] for name in ("username", "password", "db", "protocol")] == ["bob", "p@s", 2, 2]
+
+
+async def test_a_redis_py_that_keeps_its_streams_elsewhere_is_refused(monkeypatch):
+    """At once and by name, not by an AttributeError at the first command."""
+    monkeypatch.setattr(handover, "_PARTS", ("_no_such_part",))
+    with pytest.raises(ConfigurationError, match=r"redis>=8\.1,<9 is needed"):
+        async with open_store("redis://h", app="a", max_connections=1, timeout=1):
+            pass
+
+
+async def test_a_server_that_does_not_know_hello_is_spoken_to_in_resp2():
+    """A proxy, or a server before 6.0: there are no pushes, and all else works."""
+
+    async def serve(reader, writer):
+        while line := await reader.readline():
+            if line == b"HELLO\r\n":
+                writer.write(b"-ERR unknown command 'HELLO'\r\n")
+            elif line in {b"SETNAME\r\n", b"SETINFO\r\n"}:
+                writer.write(b"+OK\r\n")
+            elif line == b"GET\r\n":
+                writer.write(b"$5\r\nvalue\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        open_store(f"redis://127.0.0.1:{port}", app="a", max_connections=1, timeout=2) as store,
+    ):
+        assert await store.get("k") == b"value"
+        assert not store._topology._link._wire.pushes
 
 
 def test_redacting_leaves_no_secret():
@@ -217,9 +278,17 @@ async def test_a_restarted_server_is_found_again(free_port):
         with pytest.raises(CacheUnavailable):
             await ns.set(ns.key("a"), 2)
         with EmbeddedServer(port=free_port):
+            await well(cache)
             assert await ns.get(ns.key("a"), "gone") == "gone"
             await ns.set(ns.key("a"), 3)
             assert await ns.get(ns.key("a")) == 3
+
+
+async def well(cache):
+    """Wait until the cache has found its server again."""
+    async with asyncio.timeout(10):
+        while not (await cache.health()).up:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_server_that_does_not_answer_is_given_up():
@@ -233,7 +302,7 @@ async def test_a_server_that_does_not_answer_is_given_up():
                     await cache.store.ping()
             finally:
                 os.kill(server.pid, signal.SIGCONT)
-            await cache.store.ping()
+            await well(cache)
 
 
 async def test_an_error_tells_no_address_and_no_password():

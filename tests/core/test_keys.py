@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachekit.core.keys import KeySpace, Pattern, canonical_text, digest
+from cachekit.core.keys import KeySpace, Pattern, _canonical, _encode, canonical_text, digest
 from cachekit.errors import InvalidKey
 
 VECTORS = json.loads((Path(__file__).parent / "key_vectors.json").read_text())
@@ -36,6 +36,18 @@ class Route:
 
 class Stop(msgspec.Struct):
     code: str
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Level(enum.IntEnum):
+    HIGH = 1
 
 
 scalars = (
@@ -104,8 +116,9 @@ def test_another_language_computes_the_same_digests(node):
     ],
 )
 def test_every_type_has_its_documented_form(value, text):
-    """What plain JSON cannot tell apart is tagged as the docs say."""
+    """What plain JSON cannot tell apart is tagged as the docs say, among flat params too."""
     assert canonical_text(value).decode() == text
+    assert canonical_text({"a": value}).decode() == f'{{"a":{text}}}'
 
 
 def test_values_that_look_alike_get_keys_of_their_own():
@@ -130,6 +143,53 @@ def test_params_share_a_key_only_if_they_are_the_same(one, other):
 def test_order_of_members_does_not_matter(mapping):
     """The same members in another order share a key."""
     assert digest(dict(reversed(mapping.items()))) == digest(mapping)
+
+
+awkward = st.sampled_from(
+    [
+        Cabin.ECONOMY,
+        Level.HIGH,
+        Text("a"),
+        Number(1),
+        "$",
+        "$a",
+        "a$",
+        "\ud800",
+        1,
+        True,
+        b"a",
+        (1,),
+        {"$": 1},
+    ]
+)
+
+
+def outcome(function, *arguments):
+    try:
+        return function(*arguments)
+    except (InvalidKey, UnicodeEncodeError) as error:
+        return InvalidKey if isinstance(error, UnicodeEncodeError) else type(error)
+
+
+@given(
+    st.dictionaries(st.text(max_size=3) | awkward.filter(lambda name: name != {"$": 1}), scalars | awkward)
+)
+def test_the_quick_way_gives_what_the_long_way_gives(mapping):
+    """Flat params are encoded as they are; nothing may come out otherwise for that, subclasses included."""
+    assert outcome(canonical_text, mapping) == outcome(lambda: _encode(_canonical(mapping, 0)))
+
+
+@pytest.mark.parametrize("name", [Cabin.ECONOMY, Text("ECONOMY"), 1, None, True])
+def test_a_name_that_is_no_plain_string_does_not_pass_for_one(name):
+    """It has a form of its own or is refused; never the key of the string it equals."""
+    assert outcome(digest, {name: 1}) != digest({str(name): 1})
+
+
+@pytest.mark.parametrize("value", [Cabin.ECONOMY, Level.HIGH, Text("ECONOMY"), Number(1)])
+def test_a_value_of_a_subclass_does_not_pass_for_its_base(value):
+    """Enum members are tagged, other subclasses of str and int are refused."""
+    plain = str(value) if isinstance(value, str) else int(value)
+    assert outcome(digest, {"a": value}) != digest({"a": plain})
 
 
 def test_digest_does_not_depend_on_the_hash_seed():

@@ -67,7 +67,7 @@ async def test_the_load_stops_when_the_last_caller_leaves():
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.sleep(0)
     assert gate.cancelled == 1
-    assert not flights.joinable("k")
+    assert not flights.current("k")
 
 
 class Wordy(Exception):

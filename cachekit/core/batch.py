@@ -1,0 +1,91 @@
+"""Many keys, one call of the factory.
+
+Each key is looked for and leased by itself, so that callers of single keys and other processes coalesce
+with it; those whose lease is granted meet in a Batch.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from cachekit.core.singleflight import Joint
+from cachekit.errors import ConfigurationError
+
+BatchFactory = Callable[[Sequence[str]], Awaitable[Mapping[str, Any]]]
+"""Gets the keys that are to be loaded, and gives the values of those that exist."""
+
+
+class NoValue(Exception):
+    """The factory gave no value for a key; ends that key's load, and reaches no caller."""
+
+
+class Batch:
+    """Calls the factory once all keys have either come here or turned out to be on their way otherwise.
+
+    A key that comes later, because the process that was loading it died, is loaded in a call of its own.
+    """
+
+    def __init__(self, factory: BatchFactory, *, expected: int) -> None:
+        self._factory = factory
+        self._expected = expected
+        self._wanted: dict[str, asyncio.Future[Any]] = {}
+        self._joint = Joint()
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def load(self, key: str) -> Any:
+        """The value of `key` out of the common call; raises NoValue if it gave none."""
+        future = self._wanted[key] = asyncio.get_running_loop().create_future()
+        self._joint.add_current()
+        self.settle()
+        return await future
+
+    def settle(self) -> None:
+        """One key has come here, or will not come soon."""
+        self._expected -= 1
+        if self._expected <= 0 and self._wanted:
+            wanted, self._wanted = self._wanted, {}
+            call = asyncio.create_task(
+                self._call(wanted), name="cachekit batch", context=self._joint.context()
+            )
+            self._joint = Joint()
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            for future in wanted.values():
+                future.add_done_callback(lambda _: _stop_if_unwanted(call, wanted))
+
+    def finish(self) -> None:
+        """No more keys will come: their callers have left. Those that are here need not wait for them."""
+        self._expected = 1
+        self.settle()
+
+    async def _call(self, wanted: dict[str, asyncio.Future[Any]]) -> None:
+        try:
+            values = _require_asked(await self._factory(tuple(wanted)), wanted)
+        except BaseException as error:  # noqa: BLE001 - each load raises it as its own
+            for future in wanted.values():
+                if future.done():
+                    continue
+                if isinstance(error, asyncio.CancelledError):
+                    future.cancel()
+                else:
+                    future.set_exception(error)
+            return
+        for key, future in wanted.items():
+            if future.done():
+                continue
+            if key in values:
+                future.set_result(values[key])
+            else:
+                future.set_exception(NoValue(key))
+
+
+def _require_asked(values: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    if unknown := set(values) - set(wanted):
+        raise ConfigurationError(f"the factory gave values for keys not asked for: {sorted(unknown)}")
+    return values
+
+
+def _stop_if_unwanted(call: asyncio.Task[None], wanted: dict[str, asyncio.Future[Any]]) -> None:
+    """The last load that waited for a call was cancelled: so is the call."""
+    if all(future.cancelled() for future in wanted.values()):
+        call.cancel()

@@ -1,0 +1,51 @@
+"""From redis-py's connection to our wire: the one place that looks inside redis-py.
+
+It is written for `redis>=8.1,<9`; `require_handover` says so when the cache is opened.
+"""
+
+import asyncio
+from typing import Final
+
+import redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from cachekit.core.wire import Wire
+from cachekit.errors import ConfigurationError
+
+
+def require_handover(connection: AbstractConnection) -> None:
+    """Raises ConfigurationError unless this redis-py's connections can be taken over by `take_over`."""
+    if not all(hasattr(connection, part) for part in _PARTS):
+        raise ConfigurationError(
+            f"redis-py {redis.__version__} keeps its streams elsewhere: redis>=8.1,<9 is needed"
+        )
+
+
+_PARTS: Final = ("_reader", "_writer")
+_RESP3: Final = 3
+
+
+class _Closed(asyncio.Transport):
+    """What a stream writer holds once its transport is ours."""
+
+    def is_closing(self) -> bool:
+        return True
+
+
+def take_over(connection: AbstractConnection, wire: Wire) -> None:
+    """Make `wire` the protocol of a connection that redis-py has made, which then has no part in it."""
+    reader, writer = connection._reader, connection._writer  # noqa: SLF001
+    connection._reader = connection._writer = None  # noqa: SLF001
+    if reader is None or writer is None:
+        raise RedisConnectionError("the connection was closed during its handshake")
+    transport = writer.transport
+    # A stream writer closes its transport when it is collected; in a forked child that would take the
+    # parent's socket out of the event loop they share.
+    writer._transport = _Closed()  # type: ignore[attr-defined]  # noqa: SLF001
+    received = bytes(reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001
+    # RESP2 has no pushes on the connection that asks for them.
+    wire.pushes = connection.protocol == _RESP3
+    wire.attach(transport, received)
+    if reader.at_eof() or transport.is_closing():
+        raise RedisConnectionError("the server closed the connection after the handshake")

@@ -1,0 +1,322 @@
+"""One load per key: who loads, who waits, and what may be stored of it.
+
+In this process the callers of a key share one flight; across processes the flights share one lease. What
+a flight brings is stored only if its lease is still held and no rule appended since it began matches.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cachekit.core.batch import Batch, NoValue
+from cachekit.core.clock import Clock
+from cachekit.core.codec import Codec, Record
+from cachekit.core.context import Factory, LoadContext, call, takes_context
+from cachekit.core.events import Coalesced, Loaded, Observer, Stored, Unpublished
+from cachekit.core.invalidation import InvalidationLog
+from cachekit.core.judge import Found, Judge
+from cachekit.core.lease import Changed, Held, Lease, acquire
+from cachekit.core.lookup import Look, Lookup
+from cachekit.core.policy import Policy
+from cachekit.core.records import Records, lifetime
+from cachekit.core.singleflight import Flight, SingleFlight, detached
+from cachekit.core.stats import Counters
+from cachekit.core.store import Store
+from cachekit.core.watcher import Watcher
+from cachekit.errors import CacheClosed, CacheUnavailable, LoadTimeout
+
+_MAX_REMEMBERED_FAILURES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A value that is wanted: under which key, from where if it is not there, and how it is then kept."""
+
+    key: str
+    factory: Factory
+    policy: Policy
+    tags: tuple[str, ...]
+    batch: Batch | None = None
+    """The common call that `factory` is part of; a key on its way otherwise is reported to it."""
+
+
+class Load:
+    """The loads of one namespace. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: Store,
+        codec: Codec,
+        policy: Policy,
+        clock: Clock,
+        lookup: Lookup,
+        judge: Judge,
+        records: Records,
+        log: InvalidationLog,
+        watcher: Watcher,
+        counters: Counters,
+        observer: Observer | None,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._codec = codec
+        self._policy = policy
+        self._clock = clock
+        self._lookup = lookup
+        self._judge = judge
+        self._records = records
+        self._log = log
+        self._watcher = watcher
+        self._counters = counters
+        self._observer = observer
+        self._flights: SingleFlight[Found] = SingleFlight()
+        self._releases: set[asyncio.Task[None]] = set()
+        self._retry_at: dict[str, float] = {}
+
+    async def join(self, demand: Demand, look: Look, *, forced: bool = False) -> Found:
+        """Wait for the load of the key, and begin it if nobody has.
+
+        Unless `forced`, a fresh value that has come since the look is taken instead.
+        """
+
+        async def fly(flight: Flight[Found]) -> Found:
+            flight.takes_context = takes_context(demand.factory)
+            flight.tags, flight.forced = demand.tags, forced
+            if not look.reachable:
+                # Nothing guards what it would write against a delete meanwhile: so it writes nothing.
+                return await self._load(flight, demand, look.found, lease=None)
+            try:
+                return await self._load_under_lease(flight, demand, look, forced=forced)
+            except _Unguarded as unguarded:
+                return await self._load(flight, demand, unguarded.old, lease=None)
+
+        key = demand.key
+        while True:
+            flight = self._flights.current(key)
+            if flight is not None and self._is_outdated(flight):
+                self._flights.hide(flight)
+            elif flight is not None:
+                self._coalesced(demand)
+            try:
+                found = await self._flights.run(key, fly)
+                break
+            except NoValue:
+                # Of a batch, ours or the one that was joined; the next round is our own load.
+                if demand.batch is not None:
+                    raise
+        if self._codec.shared:
+            return found
+        # Each caller a copy of his own.
+        return Found(found.record, self._codec.load(found.record), found.source, found.age)
+
+    def is_loading(self, key: str) -> bool:
+        """Whether a load of `key` is under way that a caller may join."""
+        return self._flights.current(key) is not None
+
+    def is_joinable_unforced(self, key: str) -> bool:
+        """Whether that load may bring what another process had written before."""
+        flight = self._flights.current(key)
+        return flight is not None and not flight.forced
+
+    def may_retry(self, key: str) -> bool:
+        """Whether the last failed load of `key` was at least `retry_after` ago."""
+        return self._clock.monotonic() >= self._retry_at.get(key, 0)
+
+    def remember_failure(self, key: str) -> None:
+        """A load of `key` has failed, or its value could not be stored."""
+        if len(self._retry_at) >= _MAX_REMEMBERED_FAILURES:
+            self._retry_at.clear()
+        self._retry_at[key] = self._clock.monotonic() + self._policy.retry_after
+
+    def forget(self, key: str) -> Awaitable[None]:
+        """No load of `key` begun before this call publishes, or is joined, after it."""
+        return self._flights.revoke(key)
+
+    def stored(self, key: str, size: int, ttl: float) -> None:
+        """Count a value that was written."""
+        self._counters.stored += 1
+        if self._observer is not None:
+            self._observer.observe(Stored(self._name, key, size, ttl))
+
+    async def aclose(self) -> None:
+        """End the loads under way, and give their leases up, so that nobody waits for them to end."""
+        await self._flights.aclose()
+        await asyncio.gather(*self._releases, return_exceptions=True)
+
+    def _coalesced(self, demand: Demand) -> None:
+        self._counters.coalesced += 1
+        if self._observer is not None:
+            self._observer.observe(Coalesced(self._name, demand.key))
+        if demand.batch is not None:
+            demand.batch.settle()
+
+    def _is_outdated(self, flight: Flight[Found]) -> bool:
+        """Whether a rule appended since the flight began to load may match what it brings."""
+        stamp = flight.stamp
+        if stamp is None:
+            return False
+        rules = self._judge.rules
+        if flight.takes_context and stamp[1] < rules.newest_tag:
+            return True  # Its tags are known only when it lands.
+        return not self._judge.spares(str(flight.key), flight.tags, stamp)
+
+    async def _load_under_lease(
+        self, flight: Flight[Found], demand: Demand, look: Look, *, forced: bool
+    ) -> Found:
+        """Load as soon as no other process does, unless one of them brings the value.
+
+        Raises _Unguarded if Redis goes away and the policy bypasses it.
+        """
+        key, policy = demand.key, demand.policy
+        seen, old, has_waited, attempt = look.seen, look.found, False, 0
+        batch = demand.batch
+        outcome: Lease | Held | Changed | None = None
+        changed = self._watcher.expect(key)
+        try:
+            while True:
+                outcome = await acquire(self._store, key, seen=seen, seconds=policy.lease)
+                if isinstance(outcome, Lease):
+                    break
+                if isinstance(outcome, Held):
+                    has_waited = True
+                    if batch is not None:
+                        batch.settle()
+                        batch = None
+                    await self._watcher.wait(changed, attempt=attempt, at_most=outcome.seconds)
+                    attempt += 1
+                    if changed.done():
+                        self._watcher.forget(key, changed)
+                        changed = self._watcher.expect(key)
+                    continue
+                assert isinstance(outcome, Changed)
+                seen, old = outcome.stored, await self._judge.judge(key, outcome.stored)
+                # A fresh value has come since the caller looked; one who wants another all the same has
+                # it if he waited for the load that brought it.
+                if old is not None and old.state == "fresh" and (has_waited or not forced):
+                    return old
+        except CacheUnavailable as error:
+            self._lookup.outage(error)
+            if policy.outage == "raise":
+                raise
+            raise _Unguarded(old) from error
+        finally:
+            self._watcher.forget(key, changed)
+            if batch is not None and not isinstance(outcome, Lease):
+                batch.settle()
+        return await self._load(flight, demand, old, lease=outcome)
+
+    async def _load(
+        self, flight: Flight[Found], demand: Demand, old: Found | None, *, lease: Lease | None
+    ) -> Found:
+        """Call the factory and publish what it gives, if the lease allows it and no rule forbids it."""
+        key, policy = demand.key, demand.policy
+        flight.stamp = stamp = self._log.rules.stamp
+        stale = None if old is None else old.entry(key)
+        context = LoadContext(policy=policy, tags=demand.tags, stale=stale)
+        is_kept = False
+        began = self._clock.monotonic()
+        try:
+            value = await self._call(key, demand, context)
+            took = self._clock.monotonic() - began
+            if context.is_unmodified and old is not None:
+                data, value = old.record.data, old.value
+            else:
+                data = self._codec.dump(value, max_bytes=policy.max_bytes, negative=context.is_negative)
+            window = 0 if context.is_negative else policy.stale
+            record = self._records.make(
+                *(key, data, context.chosen_ttl, window),
+                tags=context.chosen_tags,
+                stamp=stamp,
+                took=took,
+                negative=context.is_negative,
+            )
+            if lease is not None and not context.skipped:
+                flight.publishing = not flight.revoked
+                is_kept = await self._publish(flight, record, policy, lease)
+        finally:
+            if lease is not None and not is_kept:
+                self._give_up(key, lease)
+        return Found(record, value, "load", 0.0)
+
+    async def _publish(self, flight: Flight[Found], record: Record, policy: Policy, lease: Lease) -> bool:
+        """Store the record; False if that was not to be, which its loader's callers need not care about."""
+        key = str(flight.key)
+        if not flight.revoked and self._judge.spares(key, record.tags, record.log):
+            encoded = self._codec.encode(record, policy)
+            try:
+                if await lease.publish(encoded, px=lifetime(record)):
+                    self._retry_at.pop(key, None)
+                    self.stored(key, len(encoded), record.ttl)
+                    return True
+            except CacheUnavailable as error:
+                # The caller has asked for the value, and here it is.
+                self._lookup.outage(error)
+                if policy.outage == "raise":
+                    raise
+                # What lies there, if anything, stays stale, and is not renewed at once: as after a failure.
+                self.remember_failure(key)
+                return False
+        self._counters.unpublished += 1
+        if self._observer is not None:
+            self._observer.observe(Unpublished(self._name, key))
+        return False
+
+    async def _call(self, key: str, demand: Demand, context: LoadContext) -> Any:
+        counters, timeout = self._counters, demand.policy.hard_timeout
+        began = self._clock.monotonic()
+        failed = True
+        try:
+            if timeout is None:
+                value = await call(demand.factory, context)
+            else:
+                value = await self._call_within(timeout, key, demand, context)
+            failed = False
+        except NoValue:
+            failed = False
+            raise
+        finally:
+            took = self._clock.monotonic() - began
+            counters.loads += 1
+            counters.failures += failed
+            counters.load_seconds.record(took)
+            if self._observer is not None:
+                self._observer.observe(Loaded(self._name, key, took, failed))
+        return value
+
+    async def _call_within(self, seconds: float, key: str, demand: Demand, context: LoadContext) -> Any:
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                return await call(demand.factory, context)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise LoadTimeout(key, seconds=seconds) from error
+
+    def _give_up(self, key: str, lease: Lease) -> None:
+        """Let others load, without making anybody here wait for it."""
+        lease.stop()
+
+        async def release() -> None:
+            try:
+                await lease.release()
+            except CacheUnavailable as error:
+                self._lookup.outage(error)
+            except CacheClosed:
+                return
+            finally:
+                self._watcher.notify(key)
+
+        task = asyncio.create_task(release(), name=f"cachekit releases {key}", context=detached())
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+
+class _Unguarded(Exception):
+    """Redis went away while the lease was asked for; the load goes on without one, and is not kept."""
+
+    def __init__(self, old: Found | None) -> None:
+        super().__init__()
+        self.old = old

@@ -1,0 +1,233 @@
+"""What lies under a key: in the near store, else in Redis, and whether it is still valid."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cachekit.core.clock import Clock
+from cachekit.core.codec import Codec
+from cachekit.core.events import Hit, Miss, Observer, Outage
+from cachekit.core.invalidation import InvalidationLog
+from cachekit.core.judge import Found, Judge
+from cachekit.core.keys import KeySpace
+from cachekit.core.near import NearSpace, Slot
+from cachekit.core.policy import Policy
+from cachekit.core.stats import Counters
+from cachekit.core.store import Store
+from cachekit.core.watcher import Watcher
+from cachekit.errors import CacheUnavailable
+
+
+@dataclass(slots=True)
+class Look:
+    """The result of one look: what was found, and the bytes seen in Redis, valid or not.
+
+    `reachable` is False if Redis could not be asked.
+    """
+
+    found: Found | None
+    seen: bytes | None = None
+    reachable: bool = True
+
+
+class Lookup:
+    """Looks up the values of one namespace. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: Store,
+        codec: Codec,
+        policy: Policy,
+        clock: Clock,
+        log: InvalidationLog,
+        judge: Judge,
+        near: NearSpace | None,
+        max_stale: float,
+        watcher: Watcher,
+        counters: Counters,
+        observer: Observer | None,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._codec = codec
+        self._policy = policy
+        self._log = log
+        self._judge = judge
+        self._near = near
+        self._max_stale = max_stale
+        self._watcher = watcher
+        self._counters = counters
+        self._observer = observer
+        self._time, self._monotonic = clock.time, clock.monotonic
+        self.space = KeySpace(name)
+        self.rules = judge.rules
+        self.is_quiet = near is not None and observer is None
+        """Whether a near hit needs nothing but to be counted."""
+        self._strict = policy.consistency == "strict"
+        self._near_limit = float("inf") if policy.near is None else policy.near
+
+    def near(self, key: str) -> Slot | None:
+        """The slot of a valid and fresh value in this process' memory."""
+        # Rules change no key: so they are not pushed, and must be heard of by following the log.
+        if self._near is None or not self._log.live or (slot := self._near.slots.get(key)) is None:
+            return None
+        if self._monotonic() >= slot.deadline:
+            self._near.evict(key)
+            return None
+        if slot.position < self.rules.newest:
+            if not self.rules.spare(key, slot.record.tags, slot.position):
+                self._near.evict(key)
+                return None
+            # Matched once; but a rule of our own may be known before others that were appended earlier.
+            slot.position = max(slot.position, self._log.rules.position)
+        slot.used = True
+        return slot
+
+    async def look(self, key: str) -> Look:
+        """Near store, then Redis; counts and tells the observer.
+
+        Raises CacheUnavailable if Redis is away and the policy says so; else it counts as a miss.
+        """
+        if (near := self._look_near(key)) is not None:
+            return near
+        try:
+            look = await self.look_in_redis(key)
+        except CacheUnavailable as error:
+            self.outage(error)
+            look = Look(self._survivor(key), reachable=False)
+            if self._policy.outage == "raise":
+                raise
+        if look.found is None:
+            self._missed(key)
+        else:
+            self._hit(key, look.found)
+        return look
+
+    async def look_many(self, keys: Sequence[str]) -> dict[str, Look]:
+        """`look` for each key, in one round trip."""
+        looks = {key: self._look_near(key) for key in keys}
+        asked = [key for key, look in looks.items() if look is None]
+        found = await self._ask_many(asked) if asked else {}
+        return {key: found[key] if look is None else look for key, look in looks.items()}
+
+    async def look_in_redis(self, key: str) -> Look:
+        """What Redis holds by now; raises CacheUnavailable, and counts nothing but what is corrupt."""
+        near = self._near
+        placeholder = None if near is None else near.expect(key)
+        began = self._monotonic()
+        try:
+            if self._strict or not self._log.live:
+                stored = await self._get_with_log(key)
+            else:
+                stored = await self._store.get(key)
+            self._counters.read_seconds.record(self._monotonic() - began)
+            found = await self._judge.judge(key, stored)
+            if found is not None and placeholder is not None and found.state == "fresh":
+                assert near is not None, "it gave the placeholder"
+                near.settle(placeholder, self._slot(key, found))
+                placeholder = None
+        finally:
+            if placeholder is not None and near is not None:
+                near.withdraw(key, placeholder)
+        return Look(found, stored)
+
+    def _look_near(self, key: str) -> Look | None:
+        slot = self.near(key)
+        if slot is None:
+            return None
+        return Look(self._hit(key, Found(slot.record, slot.fresh(), "near", slot.record.age(self._time()))))
+
+    async def _ask_many(self, keys: list[str]) -> dict[str, Look]:
+        try:
+            if self._strict or not self._log.live:
+                self._log.start()
+                await self._log.read()
+            replies = await self._store.get_many(keys)
+        except CacheUnavailable as error:
+            self.outage(error)
+            if self._policy.outage == "raise":
+                raise
+            looks = {key: Look(self._survivor(key), reachable=False) for key in keys}
+        else:
+            answers = zip(keys, replies, strict=True)
+            looks = {key: Look(await self._judge.judge(key, stored), stored) for key, stored in answers}
+        for key, look in looks.items():
+            if look.found is None:
+                self._missed(key)
+            else:
+                self._hit(key, look.found)
+        return looks
+
+    async def _get_with_log(self, key: str) -> bytes | None:
+        """Sent together: one round trip, unless the log has much news."""
+        self._log.start()
+        reading = asyncio.create_task(self._log.read(), name="cachekit strict read")
+        try:
+            stored = await self._store.get(key)
+        except BaseException:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        await reading
+        return stored
+
+    @contextmanager
+    def counting_outages(self) -> Iterator[None]:
+        """Count an outage and let its error pass."""
+        try:
+            yield
+        except CacheUnavailable as error:
+            self.outage(error)
+            raise
+
+    def outage(self, error: CacheUnavailable) -> None:
+        """Count a command that Redis did not serve."""
+        self._counters.outages += 1
+        if self._observer is not None:
+            self._observer.observe(Outage(self._name, error.operation))
+
+    def _slot(self, key: str, found: Found) -> Slot:
+        # Valid by all rules known; of those up to the log's position none is unknown.
+        record = found.record
+        life = min(record.ttl - found.age, self._near_limit)
+        return Slot(
+            key,
+            record,
+            self._codec.copier(record, found.value),
+            position=self._log.rules.position,
+            deadline=self._monotonic() + life,
+            size=memoryview(record.data).nbytes,
+        )
+
+    def _survivor(self, key: str) -> Found | None:
+        """With Redis away: what was in memory, for as long as the near store's `max_stale` allows."""
+        slot = None if self._near is None else self._near.survivor(key)
+        if slot is None:
+            return None
+        now = self._monotonic()
+        expired = now >= slot.deadline or now > self._watcher.lost_at + self._max_stale
+        if expired or not self.rules.spare(key, slot.record.tags, slot.position):
+            return None
+        return Found(slot.record, slot.fresh(), "near", slot.record.age(self._time()))
+
+    def _missed(self, key: str) -> None:
+        self._counters.misses += 1
+        if self._observer is not None:
+            self._observer.observe(Miss(self._name, key))
+
+    def _hit(self, key: str, found: Found) -> Found:
+        counters = self._counters
+        if found.source == "near":
+            counters.near_hits += 1
+        else:
+            counters.redis_hits += 1
+        if found.age > found.record.ttl:
+            counters.stale_hits += 1
+        if self._observer is not None:
+            source: Any = found.source
+            self._observer.observe(Hit(self._name, key, found.state, source, found.age))
+        return found

@@ -1,0 +1,154 @@
+"""What belongs to one event loop: connections, tasks, futures, and the memory beside them.
+
+A cache has one Runtime for each loop it is used from, and a Runtime one Shelf for each namespace. Nothing
+of either is touched from another loop, or after a fork.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from cachekit.core.clock import Clock
+from cachekit.core.codec import Codec
+from cachekit.core.events import Observer
+from cachekit.core.fill import Fill
+from cachekit.core.invalidation import InvalidationLog
+from cachekit.core.judge import Judge
+from cachekit.core.load import Load
+from cachekit.core.lookup import Lookup
+from cachekit.core.near import Near, NearSpace, NearStore
+from cachekit.core.policy import Policy
+from cachekit.core.records import Records
+from cachekit.core.stats import Counters
+from cachekit.core.store import Store
+from cachekit.core.sweep import Sweeper
+from cachekit.core.watcher import Watcher
+from cachekit.core.write import Write
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A namespace as its user defined it."""
+
+    name: str
+    policy: Policy
+    make_codec: Callable[[], Codec]
+    counters: Counters = field(default_factory=Counters)
+
+
+class Shelf:
+    """One namespace in one event loop."""
+
+    __slots__ = ("fill", "load", "lookup", "loop", "near", "watcher", "write")
+
+    def __init__(self, runtime: "Runtime", definition: Definition) -> None:
+        name, policy, counters = definition.name, definition.policy, definition.counters
+        codec, clock, store, log = definition.make_codec(), runtime.clock, runtime.store, runtime.log
+        near = None
+        if runtime.near is not None and policy.near != 0 and policy.consistency == "bounded":
+            near = NearSpace(runtime.near)
+        self.loop, self.near = runtime.loop, near
+        self.watcher = Watcher(near, monotonic=clock.monotonic)
+        judge = Judge(
+            name,
+            codec=codec,
+            policy=policy,
+            clock=clock,
+            log=log,
+            counters=counters,
+            observer=runtime.observer,
+        )
+        records = Records(codec=codec, policy=policy, clock=clock)
+        self.lookup = Lookup(
+            name,
+            store=store,
+            codec=codec,
+            policy=policy,
+            clock=clock,
+            log=log,
+            judge=judge,
+            near=near,
+            max_stale=0 if runtime.near is None else runtime.near.max_stale,
+            watcher=self.watcher,
+            counters=counters,
+            observer=runtime.observer,
+        )
+        self.load = Load(
+            name,
+            store=store,
+            codec=codec,
+            policy=policy,
+            clock=clock,
+            lookup=self.lookup,
+            judge=judge,
+            records=records,
+            log=log,
+            watcher=self.watcher,
+            counters=counters,
+            observer=runtime.observer,
+        )
+        self.fill = Fill(lookup=self.lookup, load=self.load, counters=counters)
+        self.write = Write(
+            name,
+            store=store,
+            codec=codec,
+            log=log,
+            lookup=self.lookup,
+            load=self.load,
+            records=records,
+            near=near,
+            sweeper=runtime.sweeper,
+            observer=runtime.observer,
+        )
+        if near is not None:
+            # Where nothing is kept nearby, pushes would only save a few looks at somebody else's load.
+            store.track(f"{name}:", self.watcher)
+
+
+class Runtime:
+    """Everything a cache needs in the event loop that makes it."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        app: str,
+        timeout: float,
+        clock: Clock,
+        near: Near | None,
+        observer: Observer | None,
+        close_store: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pid = os.getpid()
+        self.store = store
+        self.clock = clock
+        self.observer = observer
+        self.near = None if near is None else NearStore(near)
+        self.log = InvalidationLog(store, app=app, timeout=timeout, on_restart=self._forget_near)
+        self.sweeper = Sweeper(store)
+        self._close_store = close_store
+        self._shelves: dict[str, Shelf] = {}
+
+    def shelf(self, definition: Definition) -> Shelf:
+        """The namespace's part in this loop."""
+        found = self._shelves.get(definition.name)
+        if found is None:
+            found = self._shelves[definition.name] = Shelf(self, definition)
+        return found
+
+    async def aclose(self) -> None:
+        """End what is under way, and close the connections."""
+        await self.sweeper.aclose()
+        for shelf in self._shelves.values():
+            await shelf.fill.aclose()
+            await shelf.load.aclose()
+        await self.log.aclose()
+        await self._close_store()
+
+    def _forget_near(self) -> None:
+        # Positions of another incarnation of the log say nothing in this one: of survivors, either.
+        for shelf in self._shelves.values():
+            if shelf.near is not None:
+                shelf.near.clear()

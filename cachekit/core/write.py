@@ -1,0 +1,135 @@
+"""What callers write and take away: each verb defeats the loads that began before it.
+
+A load in this process is revoked, a load in another one loses its lease, and whoever would join it there
+is kept from it by a rule about its key: that rule is appended only if there was a lease, so that a write
+costs one command unless it overtakes a load.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from cachekit.core.codec import Codec
+from cachekit.core.events import Invalidated, Observer, Removed
+from cachekit.core.invalidation import InvalidationLog
+from cachekit.core.keys import Pattern
+from cachekit.core.lease import overwrite, put_in_place, remove
+from cachekit.core.load import Load
+from cachekit.core.lookup import Lookup
+from cachekit.core.near import NearSpace
+from cachekit.core.policy import Policy
+from cachekit.core.records import Records, lifetime, restamp
+from cachekit.core.store import Store
+from cachekit.core.sweep import Sweeper
+from cachekit.errors import CacheUnavailable
+
+_ATTEMPTS: Final = 3
+"""Times a write gives way to loads that begin while it tells the log; then it takes no notice."""
+
+
+class Write:
+    """The writing verbs of one namespace. Belongs to one event loop.
+
+    Every one raises CacheUnavailable if Redis does not take it: nothing is lost in silence.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: Store,
+        codec: Codec,
+        log: InvalidationLog,
+        lookup: Lookup,
+        load: Load,
+        records: Records,
+        near: NearSpace | None,
+        sweeper: Sweeper,
+        observer: Observer | None,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._codec = codec
+        self._log = log
+        self._lookup = lookup
+        self._load = load
+        self._records = records
+        self._near = near
+        self._sweeper = sweeper
+        self._observer = observer
+
+    async def set(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> None:
+        """Store `value`; no load begun before will overwrite it, or be joined after."""
+        await self.set_many({key: value}, policy, tags)
+
+    async def set_many(self, values: Mapping[str, Any], policy: Policy, tags: tuple[str, ...]) -> None:
+        """`set` for each key, in one round trip; a value that cannot be stored is found before any is."""
+        records = {key: self._records.of(key, value, policy, tags=tags) for key, value in values.items()}
+        try:
+            self._log.start()
+            await self._log.stamp()
+            async with asyncio.TaskGroup() as group:
+                for key, record in records.items():
+                    group.create_task(self._put(key, record, policy))
+        except* CacheUnavailable as errors:
+            first: BaseException = errors.exceptions[0]
+            raise first from first.__cause__
+
+    async def add(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> bool:
+        """Store `value` unless a valid one, fresh or stale, lies under the key; whether it was stored."""
+        self._records.of(key, value, policy, tags=tags)
+        with self._lookup.counting_outages():
+            while True:
+                look = await self._lookup.look_in_redis(key)
+                if look.found is not None:
+                    return False
+                record = self._records.of(key, value, policy, tags=tags, stamp=await self._log.stamp())
+                encoded = self._codec.encode(record, policy)
+                if await put_in_place(self._store, key, encoded, px=lifetime(record), seen=look.seen):
+                    await self._load.forget(key)
+                    self._done(key, len(encoded), record.ttl)
+                    return True
+
+    async def delete(self, key: str) -> bool:
+        """Remove `key`, stale value included; whether anything was there."""
+        await self._load.forget(key)
+        with self._lookup.counting_outages():
+            was_there, was_loading = await remove(self._store, key)
+            if was_loading:
+                await self._log.append(self._name, "key", key)
+        self._evict(key)
+        if self._observer is not None:
+            self._observer.observe(Removed(self._name, key))
+        return was_there
+
+    async def invalidate(self, kind: Literal["tag", "pattern", "all"], *values: str) -> None:
+        """Append rules, apply them here, and have what they make invalid reclaimed in the background."""
+        with self._lookup.counting_outages():
+            stamp = await self._log.append(self._name, kind, *values)
+        if kind != "tag":
+            for value in values:
+                self._sweeper.request(Pattern(self._lookup.space, value or "*"), stamp)
+        if self._observer is not None:
+            for value in values:
+                self._observer.observe(Invalidated(self._name, kind, value))
+
+    async def _put(self, key: str, record: Any, policy: Policy) -> None:
+        await self._load.forget(key)
+        with self._lookup.counting_outages():
+            for attempt in range(_ATTEMPTS):
+                stamped = restamp(record, await self._log.stamp())
+                encoded = self._codec.encode(stamped, policy)
+                force = attempt == _ATTEMPTS - 1
+                if await overwrite(self._store, key, encoded, px=lifetime(stamped), force=force):
+                    break
+                await self._log.append(self._name, "key", key)
+        self._done(key, len(encoded), record.ttl)
+
+    def _done(self, key: str, size: int, ttl: float) -> None:
+        # The push about our own write may come after the reply to it: a read must not fall in between.
+        self._evict(key)
+        self._load.stored(key, size, ttl)
+
+    def _evict(self, key: str) -> None:
+        if self._near is not None:
+            self._near.evict(key)

@@ -1,0 +1,536 @@
+"""A model check of the consistency contract (docs/consistency.md).
+
+Three clients with clocks of their own share one real server. A schedule, a string of bytes, chooses each step:
+which verb begins, which load ends, which message is delivered, what breaks. The same bytes give the same run,
+and Hypothesis shrinks those that break the contract.
+"""
+
+import asyncio
+import os
+import random
+from contextlib import AsyncExitStack
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.model import History
+from support.network import Network, Pipe, StillLoop
+
+import cachekit
+from cachekit import CacheUnavailable, Policy
+from cachekit.core import invalidation, recovery
+from cachekit.testing import ManualClock
+
+EXAMPLES = int(os.environ.get("CACHEKIT_MODEL_EXAMPLES", "150"))
+POLICY = Policy(ttl=60, stale=60, retry_after=5, lease=600)
+NAMESPACES = {"shop": POLICY, "strict": POLICY.replace(consistency="strict")}
+RESOURCES = {"a:1": ("odd", "all"), "a:2": ("even", "all"), "b:1": ("odd", "all")}
+"""Each resource and its tags."""
+
+
+class UpstreamDown(Exception):
+    """A load that failed because the test said so."""
+
+
+class End(Exception):
+    """The schedule has no more bytes."""
+
+
+class Client:
+    """One process: a cache with a clock and connections of its own."""
+
+    def __init__(self, index, network, cache, clock):
+        self.index, self.clock, self._network = index, clock, network
+        self.spaces = {name: cache.namespace(name, policy) for name, policy in NAMESPACES.items()}
+
+    @property
+    def heard(self):
+        return self._network.heard(self.index)
+
+    @property
+    def troubled_at(self):
+        return self._network.lost.get(self.index, 0)
+
+
+class Run:
+    """One schedule, from the first connection to the last check."""
+
+    def __init__(self, schedule, network, loop):
+        self.bytes, self.loop, self.network = iter(schedule), loop, network
+        self.history = History()
+        self.clients, self.gates, self.tasks, self.readers = [], [], [], []
+        self.ending = False
+        network.now = lambda: self.history.now
+
+    async def play(self, folder):
+        async with AsyncExitStack() as stack:
+            for index, skew in enumerate((0, 5, -5)):
+                path = f"{folder}/{index}"
+                server = await self.loop.create_unix_server(lambda i=index: Pipe(self.network, i), path)
+                stack.callback(server.close)
+                clock = ManualClock(1_795_000_000.0 + skew)
+                cache = await stack.enter_async_context(
+                    cachekit.connect(f"unix://{path}", app="model", clock=clock)
+                )
+                self.clients.append(Client(index, self.network, cache, clock))
+            stack.push_async_callback(self.cancel)
+            for client in self.clients:
+                for name in NAMESPACES:
+                    self.spawn(self.get(client, name, "a:1"))
+            await self.deliver_all()
+            while True:
+                try:
+                    await self.choose(STEPS)(self)
+                except End:
+                    break
+                await self.quiet()
+            await self.finish()
+
+    async def quiet(self):
+        await self.loop.quiet()
+        self.network.mark_empty()
+        self.check_tasks()
+
+    def check_tasks(self):
+        for task in [task for task in self.tasks if task.done()]:
+            self.tasks.remove(task)
+            task.result()
+
+    async def cancel(self):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def choose(self, options):
+        byte = next(self.bytes, None)
+        if byte is None:
+            raise End
+        return options[byte % len(options)]
+
+    def spawn(self, work):
+        task = asyncio.create_task(work)
+        self.tasks.append(task)
+        return task
+
+    # The end: everything is mended and delivered; all agree on what was neither deleted nor expired.
+
+    async def finish(self):
+        self.ending = True
+        if not self.network.up:
+            self.network.start()
+        for gate in self.gates:
+            gate.done() or gate.set_result(None)
+        for _ in range(200):
+            await self.deliver_all()
+            if not self.tasks:
+                break
+            await self.loop.pass_time(0.5)
+        else:
+            self.history.fail(f"HANG: {self.tasks}")
+        for _ in range(8):
+            await self.loop.pass_time(0.5)
+            await self.deliver_all()
+        for name, resource in [(name, resource) for name in NAMESPACES for resource in RESOURCES]:
+            for client in self.clients:
+                await self.complete(self.get_or_set(client, name, resource, gated=False, context=False))
+            found = [await self.complete(self.get(client, name, resource)) for client in self.clients]
+            if found[0] is None or found[0] != found[1] or found[0] != found[2]:
+                self.history.fail(f"DIVERGED: {name}:{resource} is {found}")
+
+    async def complete(self, work):
+        task = self.spawn(work)
+        for _ in range(100):
+            await self.deliver_all()
+            if task.done():
+                return task.result()
+            await self.loop.pass_time(0.1)
+        self.history.fail(f"HANG: {task}")
+        return None
+
+    async def deliver_all(self):
+        """Deliver until nothing is on its way."""
+        await self.quiet()
+        while any(pipe.up or pipe.down for pipe in self.network.pipes):
+            for pipe in list(self.network.pipes):
+                while pipe.up:
+                    pipe.send_up()
+                self.network.settle()
+                while pipe.down:
+                    pipe.send_down()
+            await self.quiet()
+
+    # What a client does.
+
+    async def read(self, client, verb, name, keys, work):
+        """Run a read of `keys` that gives a mapping, and judge it."""
+        space, history = client.spaces[name], self.history
+        history.tick(f"{client.index}: {verb} {keys} begins")
+        strict = name == "strict" or self.ending
+        binding = {key: history.binding(client, name, key, strict=strict) for key in keys}
+        written = {key: history.last_write(client, name, key) for key in keys}
+        outages = space.stats().outages
+        try:
+            found = await work
+        except UpstreamDown:
+            history.tick(f"{client.index}: {verb} {keys} raised what the factory raised")
+            return None
+        history.tick(f"{client.index}: {verb} {keys} gave {found}")
+        alone = space.stats().outages > outages
+        for key in keys:
+            data = found.get(key)
+            if data is not None:
+                history.judge(client, name, key, data, binding[key], alone=alone)
+            expected = written[key]
+            if expected is not None and expected is history.last_write(client, name, key) and not alone:
+                history.judge_own(client, key, data, expected)
+        return found[keys[0]] if keys[0] in found else None
+
+    async def get(self, client, name, resource):
+        space = client.spaces[name]
+        key = space.key(resource)
+
+        async def work():
+            value = await space.get(key)
+            return {} if value is None else {key: value}
+
+        return await self.read(client, "get", name, [key], work())
+
+    async def get_many(self, client, name):
+        space = client.spaces[name]
+        keys = [space.key(resource) for resource in RESOURCES]
+        return await self.read(client, "get_many", name, keys, space.get_many(keys))
+
+    async def get_or_set(self, client, name, resource, *, gated, context, refresh=False):
+        space, tags = client.spaces[name], RESOURCES[resource]
+        key = space.key(resource)
+
+        async def load():
+            return await self.load(client, name, key, gated=gated)
+
+        async def load_with_context(ctx):
+            value = await self.load(client, name, key, gated=gated)
+            ctx.tag(*tags)
+            return value
+
+        factory, given = (load_with_context, ()) if context else (load, tags)
+
+        async def work():
+            if refresh:
+                return {key: (await space.refresh(key, factory, tags=given)).value}
+            return {key: await space.get_or_set(key, factory, tags=given)}
+
+        verb = "refresh" if refresh else "get_or_set"
+        return await self.read(client, verb, name, [key], work())
+
+    async def get_or_set_many(self, client, name, *, gated):
+        space = client.spaces[name]
+        keys = [space.key(resource) for resource in RESOURCES]
+
+        async def factory(wanted):
+            loads = [asyncio.ensure_future(self.load(client, name, key, gated=gated)) for key in wanted]
+            try:
+                return dict(zip(wanted, await asyncio.gather(*loads), strict=True))
+            finally:
+                for load in loads:
+                    load.cancel()
+
+        work = space.get_or_set_many(keys, factory, tags=["all"])
+        return await self.read(client, "get_or_set_many", name, keys, work)
+
+    async def load(self, client, name, key, *, gated):
+        value, data = self.history.load(name, key, client)
+        try:
+            if gated and not self.ending:
+                gate = self.loop.create_future()
+                self.gates.append(gate)
+                await gate
+        finally:
+            value.running = False
+            self.history.tick(f"{client.index}: factory of {key} ends, called at {value.born}")
+        return data
+
+    async def write(self, client, verb, name, matches, act, *, key=None):
+        """Run a writing verb; `act` gets what is to be set."""
+        history = self.history
+        began = history.begin(verb, client, name, matches)
+        value, data = history.write(began, key) if key else (None, None)
+        try:
+            done = await act(data)
+        except CacheUnavailable:
+            history.tick(f"{client.index}: {verb} of {began.began} failed")
+            return
+        now = history.tick(f"{client.index}: {verb} of {began.began} returned {done}")
+        if verb == "add" and not done:
+            history.verbs.remove(began)
+            return
+        began.returned = now
+        if value is not None:
+            value.settled = now
+
+    # The steps.
+
+    def pick(self):
+        client, name = self.choose(self.clients), self.choose(["shop", "shop", "strict"])
+        return client, name, client.spaces[name]
+
+    def resource(self):
+        return self.choose(["a:1", "a:1", "a:1", "a:2", "b:1"])
+
+    async def deliver(self):
+        waiting = [(pipe, up) for pipe in self.network.pipes for up in (True, False) if (pipe.up if up else pipe.down)]
+        if not waiting:
+            return await self.pass_time()
+        pipe, up = self.choose(waiting)
+        if up:
+            pipe.send_up()
+            self.network.settle()
+        else:
+            pipe.send_down()
+        return None
+
+    async def deliver_to_one(self):
+        """All that is on its way on one connection."""
+        pipes = [pipe for pipe in self.network.pipes if pipe.up or pipe.down]
+        if pipes:
+            pipe = self.choose(pipes)
+            for _ in range(20):
+                while pipe.up:
+                    pipe.send_up()
+                self.network.settle()
+                while pipe.down:
+                    pipe.send_down()
+                await self.quiet()
+
+    async def start_get(self):
+        client, name, _ = self.pick()
+        self.spawn(self.get(client, name, self.resource()))
+
+    async def start_get_many(self):
+        client, name, _ = self.pick()
+        self.spawn(self.get_many(client, name))
+
+    async def start_get_or_set(self):
+        client, name, _ = self.pick()
+        resource, mode = self.resource(), self.choose(range(4))
+        self.readers.append(
+            self.spawn(self.get_or_set(client, name, resource, gated=mode != 0, context=mode == 1))
+        )
+
+    async def start_refresh(self):
+        client, name, _ = self.pick()
+        work = self.get_or_set(client, name, self.resource(), gated=True, context=False, refresh=True)
+        self.readers.append(self.spawn(work))
+
+    async def start_get_or_set_many(self):
+        client, name, _ = self.pick()
+        self.readers.append(self.spawn(self.get_or_set_many(client, name, gated=self.choose([True, False]))))
+
+    async def start_set(self, only=None):
+        client, name, space = self.pick()
+        resource = self.resource()
+        key = space.key(resource)
+
+        async def act(data):
+            return await space.set(key, data, tags=RESOURCES[resource], only=only)
+
+        verb = "add" if only else "set"
+        self.spawn(self.write(client, verb, name, lambda other: other == key, act, key=key))
+
+    async def start_add(self):
+        await self.start_set(only="absent")
+
+    async def start_delete(self):
+        client, name, space = self.pick()
+        key = space.key(self.resource())
+        self.spawn(
+            self.write(client, "delete", name, lambda other: other == key, lambda _: space.delete(key))
+        )
+
+    async def start_invalidate(self):
+        client, name, space = self.pick()
+        tag = self.choose(["odd", "all"])
+        # A batch gives its entries only the tag they share.
+        matches = {space.key(resource) for resource, tags in RESOURCES.items() if tag in tags}
+        if tag == "odd":
+            matches = set()
+        self.spawn(
+            self.write(
+                client, f"tag {tag}", name, matches.__contains__, lambda _: space.invalidate(tags=[tag])
+            )
+        )
+
+    async def start_pattern(self):
+        client, name, space = self.pick()
+        pattern = self.choose(["a:*", "?:1", "a:1"])
+        matches = {
+            "a:*": {space.key("a:1"), space.key("a:2")},
+            "?:1": {space.key("a:1"), space.key("b:1")},
+            "a:1": {space.key("a:1")},
+        }[pattern]
+        self.spawn(
+            self.write(
+                client,
+                f"pattern {pattern}",
+                name,
+                matches.__contains__,
+                lambda _: space.invalidate(pattern=pattern),
+            )
+        )
+
+    async def start_clear(self):
+        client, name, space = self.pick()
+        self.spawn(self.write(client, "clear", name, lambda _: True, lambda _: space.clear()))
+
+    async def end_load(self):
+        waiting = [gate for gate in self.gates if not gate.done()]
+        if waiting:
+            self.choose(waiting).set_result(None)
+
+    async def fail_load(self):
+        waiting = [gate for gate in self.gates if not gate.done()]
+        if waiting:
+            self.choose(waiting).set_exception(UpstreamDown())
+
+    async def cancel_reader(self):
+        readers = [task for task in self.readers if not task.done()]
+        if readers:
+            task = self.choose(readers)
+            self.tasks.remove(task)
+            task.cancel()
+
+    async def pass_time(self):
+        await self.loop.pass_time(0.1)
+
+    async def grow_old(self):
+        seconds = self.choose([7, 61, 121])
+        for client in self.clients:
+            client.clock.advance(seconds)
+        self.history.aged_at = self.history.tick(f"{seconds} s pass on the clients' clocks")
+
+    # Troubles.
+
+    async def drop(self):
+        """The server closes a connection, after what it has said already."""
+        if not self.network.pipes:
+            return
+        pipe = self.choose(self.network.pipes)
+        self.history.tick(f"{pipe.client}: the server drops connection {pipe.name}, follower={pipe.follows}")
+        self.network.order(b"CLIENT KILL ID %d" % pipe.id)
+
+    async def cut(self):
+        """A connection breaks, with all that was on its way."""
+        if not self.network.pipes:
+            return
+        pipe = self.choose(self.network.pipes)
+        self.history.tick(f"{pipe.client}: connection {pipe.name} breaks, follower={pipe.follows}")
+        pipe.close()
+
+    async def end_block(self):
+        """A follower's XREAD ends without news."""
+        for pipe in self.network.pipes:
+            if pipe.follows:
+                self.network.order(b"CLIENT UNBLOCK %d TIMEOUT" % pipe.id)
+
+    def lose(self, command):
+        self.history.lost_at = self.history.tick(f"the server: {command.decode()}")
+        self.network.order(command)
+
+    async def flush(self):
+        self.lose(b"FLUSHALL")
+
+    async def lose_log(self):
+        self.lose(b"DEL cachekit/log:model")
+
+    async def lose_lease(self):
+        _, _, space = self.pick()
+        self.lose(b"DEL cachekit/lease:{%s}" % space.key(self.resource()).encode())
+
+    async def lose_value(self):
+        _, _, space = self.pick()
+        self.lose(b"DEL %s" % space.key(self.resource()).encode())
+
+    async def restart(self):
+        if self.network.up:
+            self.history.lost_at = self.history.tick("the server is killed")
+            self.network.stop()
+        else:
+            self.history.lost_at = self.history.tick("the server starts, empty")
+            self.network.start()
+
+
+WEIGHTS = {
+    Run.deliver: 110,
+    Run.deliver_to_one: 20,
+    Run.deliver_all: 8,
+    Run.start_get: 14,
+    Run.start_get_many: 2,
+    Run.start_get_or_set: 24,
+    Run.start_refresh: 3,
+    Run.start_get_or_set_many: 3,
+    Run.start_set: 7,
+    Run.start_add: 2,
+    Run.start_delete: 8,
+    Run.start_invalidate: 8,
+    Run.start_pattern: 4,
+    Run.start_clear: 3,
+    Run.end_load: 14,
+    Run.fail_load: 2,
+    Run.cancel_reader: 3,
+    Run.pass_time: 5,
+    Run.grow_old: 2,
+    Run.drop: 2,
+    Run.cut: 2,
+    Run.end_block: 2,
+    Run.flush: 1,
+    Run.lose_log: 1,
+    Run.lose_lease: 1,
+    Run.lose_value: 1,
+    Run.restart: 2,
+}
+STEPS = [step for step, weight in WEIGHTS.items() for _ in range(weight)]
+assert len(STEPS) <= 256, "a step is one byte"
+
+
+class LoopClock:
+    """The breaker's time is the loop's: it stands still, too."""
+
+    def monotonic(self):
+        return asyncio.get_running_loop().time()
+
+
+@pytest.fixture(scope="module")
+def network():
+    with Network(lambda: 0) as network:
+        yield network
+
+
+@pytest.fixture
+def play(network, tmp_path, monkeypatch):
+    """Plays one schedule, and gives its history."""
+    monkeypatch.setattr(recovery, "SystemClock", LoopClock)
+    # The server's time is not ours: its blocking reads end when the schedule says so.
+    monkeypatch.setattr(invalidation, "_BLOCK", 3600.0)
+
+    def play(schedule):
+        network.reset()
+        random.seed(0)
+        with asyncio.Runner(loop_factory=StillLoop) as runner:
+            run = Run(schedule, network, runner.get_loop())
+            runner.run(run.play(tmp_path))
+        return run.history
+
+    return play
+
+
+@pytest.mark.timeout(600)
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(schedule=st.binary(min_size=250, max_size=600))
+def test_no_schedule_breaks_the_contract(play, schedule):
+    """Whatever is interleaved, delayed, lost or restarted: every clause of docs/consistency.md holds."""
+    assert play(schedule).served > 0
