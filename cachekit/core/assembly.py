@@ -12,7 +12,7 @@ from cachekit.core.events import Observer, Observers
 from cachekit.core.keyring import Keyring
 from cachekit.core.near import Near
 from cachekit.core.runtime import Runtime
-from cachekit.core.store import open_store
+from cachekit.core.store import open_stores
 from cachekit.errors import ConfigurationError
 
 _SYSTEM_CLOCK = SystemClock()
@@ -61,19 +61,16 @@ async def connect(
         raise ConfigurationError(f"app={app!r}: 1 to 64 of A-Z a-z 0-9 _ . - are allowed")
     where = url_from_environment(os.environ) if url is None else url
     listeners = tuple(observers)
-    async with open_store(where, app=app, max_connections=max_connections, timeout=timeout) as store:
-
-        async def nothing() -> None: ...
+    with open_stores(where, app=app, max_connections=max_connections, timeout=timeout) as make_store:
 
         def make_runtime() -> Runtime:
             return Runtime(
-                store,
+                make_store(),
                 app=app,
                 timeout=timeout,
                 clock=clock,
                 near=near,
                 observer=Observers(listeners) if listeners else None,
-                close_store=nothing,
             )
 
         cache = Cache(make_runtime, clock=clock, keyring=keyring)

@@ -44,7 +44,14 @@ class Cache:
 
     @property
     def store(self) -> Store:
-        """The gateway to Redis, for what stands beside the cache on the same connection."""
+        """The gateway to Redis, for what stands beside the cache on the same connection.
+
+        It belongs to the running event loop; outside of any, to the one the cache was opened in.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._home.store
         return self.runtime().store
 
     def namespace(self, name: str, policy: Policy | None = None, *, type: Any = None) -> Namespace:  # noqa: A002
@@ -99,7 +106,12 @@ class Cache:
         if found is None or found.pid != os.getpid():
             if self._closed:
                 raise CacheClosed("the cache is closed")
+            # Those of ended loops go; those from before a fork stay: their sockets are the parent's.
+            ended = [each for each, runtime in self._runtimes.items() if runtime.is_over]
+            for each in ended:
+                del self._runtimes[each]
             found = self._runtimes[loop] = self._make_runtime()
+            found.close_with_loop()
         return found
 
     async def aclose(self) -> None:

@@ -43,6 +43,8 @@ _PAUSE: Final = 0.02
 class Cluster:
     """Every primary of a cluster; see `topology.Topology`."""
 
+    blocks = True
+
     def __init__(
         self,
         dial: Callable[[Address], Awaitable[AbstractConnection]],

@@ -53,9 +53,9 @@ class _Record:
 
     @classmethod
     def parse(cls, row: Any) -> Self:
-        """From `(id, {name: value})`; raises CacheUnavailable for what is no record of ours."""
+        """From `(id, {name: value})`; what is no record of ours ends the incarnation before it."""
+        id_ = _text(row[0])
         try:
-            id_ = _text(row[0])
             fields = {_text(name): _text(value) for name, value in row[1].items()}
             position, rule = int(fields["n"]), None
             if fields["kind"] != "birth":
@@ -63,9 +63,7 @@ class _Record:
                 rule = Rule(position, at, fields["ns"], fields["kind"], fields["value"])
             return cls(id_, fields["log"], position, rule)
         except (KeyError, ValueError):
-            raise CacheUnavailable(
-                "the invalidation log holds a foreign record", operation="XRANGE"
-            ) from None
+            return cls(id_, f"foreign{id_.replace('-', 'x')}", 0, None)
 
 
 class InvalidationLog:
@@ -94,6 +92,11 @@ class InvalidationLog:
         self._on_restart = on_restart
         self._retention = round(retention * 1000)
         self._cursor: str | None = None
+        # The ids of records that we have appended and not read yet: another one in their place shows that
+        # the server has lost them.
+        self._unread: dict[int, str] = {}
+        # Incarnations that ended: one that is there again has lost what followed.
+        self._left: set[str] = set()
         self._lock = asyncio.Lock()
         self._unsent: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,8 +104,11 @@ class InvalidationLog:
         self._closed = False
 
     def start(self) -> None:
-        """Begin to follow the log, if that has not been done."""
-        if not self._started:
+        """Begin to follow the log, if that has not been done.
+
+        Where no command may block (memory://) nobody follows: readers go on to look themselves.
+        """
+        if not self._started and self._store.blocks:
             self._started = True
             self._own(asyncio.create_task(self._follow(), name="cachekit log follower"))
 
@@ -112,13 +118,15 @@ class InvalidationLog:
         Raises CacheUnavailable if the log did not take them: an invalidation is never lost in silence.
         """
         incarnation, last, id_ = await self._append(namespace, kind, *values)
-        if incarnation != self.rules.incarnation:
-            # The first sight of the log, or another one has begun.
+        if incarnation != self.rules.incarnation or self._repeats(last, id_):
+            # The first sight of the log; or another one has begun, or must begin.
             await self.read()
         if incarnation == self.rules.incarnation:
             at = int(id_.partition("-")[0])
             for position, value in enumerate(values, last - len(values) + 1):
                 self.rules.note(Rule(position, at, namespace, kind, value))
+            if last > self.rules.position:
+                self._unread[last] = id_
         # Else the log is lost already, and with it every entry that was older than these rules.
         return incarnation, last
 
@@ -169,6 +177,13 @@ class InvalidationLog:
         if not task.cancelled():
             task.exception()  # Seen, should nobody have waited for it.
 
+    def _repeats(self, position: int, id_: str) -> bool:
+        """Whether a position is given a second time: the server has gone back in time."""
+        known = self.rules.stamp
+        if known is None or self._cursor is None or position > known[1]:
+            return False
+        return _order(id_) > _order(self._cursor)  # Else it is our own record, which the follower has read.
+
     async def _send(self) -> None:
         async with self._lock:
             self._unsent = None
@@ -208,7 +223,7 @@ class InvalidationLog:
         if self._cursor is not None:
             while True:
                 records = await self._page(execute, self._cursor)
-                if not records or records[0].id != self._cursor or not self._take(records[1:]):
+                if not records or not self._is_newest(records[0]) or not self._take(records[1:]):
                     break
                 if len(records) < _BATCH:
                     return
@@ -227,7 +242,8 @@ class InvalidationLog:
             return await self._read_anew(execute)
         incarnation = records[-1].incarnation
         records = [record for record in records if record.incarnation == incarnation]
-        if incarnation == self.rules.incarnation and records[0].position <= self.rules.position:
+        known = self.rules.position if incarnation == self.rules.incarnation else -1
+        if incarnation in self._left or records[0].position <= known:
             # The record at the cursor is gone, and older ones are not: so it was not trimmed.
             await self._store.run_script(REBIRTH, self.key, incarnation, _new_incarnation())
             return await self._read_anew(execute)
@@ -238,15 +254,25 @@ class InvalidationLog:
         """Apply records that follow the cursor; False if one of them cannot follow what is known."""
         for record in records:
             position = record.position
+            if record.incarnation in self._left:
+                return False
             if record.incarnation != self.rules.incarnation:
+                if self.rules.incarnation is not None:
+                    self._left.add(self.rules.incarnation)
                 self.rules.begin(record.incarnation, position if record.rule is None else position - 1)
+                self._unread.clear()
                 self._on_restart()
-            elif position <= self.rules.position:
+            elif position <= self.rules.position or self._unread.pop(position, record.id) != record.id:
                 return False
             if record.rule is not None:
                 self.rules.follow(record.rule)
             self._cursor = record.id
         return True
+
+    def _is_newest(self, record: _Record) -> bool:
+        """Whether it is the record at the cursor: another log may have given its id again."""
+        where = (record.id, record.incarnation, record.position)
+        return where == (self._cursor, self.rules.incarnation, self.rules.position)
 
     async def _page(self, execute: Callable[..., Awaitable[Any]], start: str) -> list[_Record]:
         rows = await execute("XRANGE", self.key, start, "+", "COUNT", _BATCH)
@@ -267,6 +293,11 @@ def _records_of(news: Any) -> Iterator[_Record]:
             yield _Record.parse(item)
         elif isinstance(item, list | tuple):
             yield from _records_of(item)
+
+
+def _order(id_: str) -> tuple[int, int]:
+    milliseconds, _, number = id_.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _new_incarnation() -> str:

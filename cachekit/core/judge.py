@@ -45,7 +45,7 @@ class Found:
         )
 
 
-class _OtherLog(Exception):
+class OtherLog(Exception):
     """An entry was stamped in another log than the one known here."""
 
 
@@ -79,17 +79,17 @@ class Judge:
         if stored is None:
             return None
         try:
-            return self._judge(key, stored)
-        except _OtherLog:
+            return self.judge_at_once(key, stored)
+        except OtherLog:
             # Its log is lost, or ours is and we have not heard of it yet.
             await self._log.read()
         try:
-            return self._judge(key, stored)
-        except _OtherLog:
+            return self.judge_at_once(key, stored)
+        except OtherLog:
             return None
 
-    def _judge(self, key: str, stored: bytes) -> Found | None:
-        """As `judge`; raises _OtherLog for an entry whose stamp says nothing here."""
+    def judge_at_once(self, key: str, stored: bytes) -> Found | None:
+        """As `judge`, on the path of every hit; raises OtherLog for an entry whose stamp says nothing."""
         arrival = self._arrivals.get(key)
         if arrival is not None and arrival[0] is not stored:
             arrival = None
@@ -124,11 +124,11 @@ class Judge:
         return self.rules.spare(key, tags, stamp[1])
 
     def _position(self, record: Record) -> int:
-        """The position in the log that the record was stamped with; raises _OtherLog."""
+        """The position in the log that the record was stamped with; raises OtherLog."""
         stamp = record.log
         if stamp is None:
             # Written by another service, which knows no log: only its own clock can place it.
             return self._log.rules.position_at(record.timestamp.timestamp() * 1000)
         if stamp[0] != self._log.rules.incarnation:
-            raise _OtherLog
+            raise OtherLog
         return stamp[1]

@@ -87,16 +87,19 @@ class Load:
             flight.tags, flight.forced = demand.tags, forced
             if not look.reachable:
                 # Nothing guards what it would write against a delete meanwhile: so it writes nothing.
+                flight.guarded = False
                 return await self._load(flight, demand, look.found, lease=None)
             try:
                 return await self._load_under_lease(flight, demand, look, forced=forced)
             except _Unguarded as unguarded:
+                flight.guarded = False
                 return await self._load(flight, demand, unguarded.old, lease=None)
 
         key = demand.key
         while True:
             flight = self._flights.current(key)
-            if flight is not None and self._is_outdated(flight):
+            # One without a lease hears of no delete: it serves those to whom Redis is away, as it began.
+            if flight is not None and (self._is_outdated(flight) or (look.reachable and not flight.guarded)):
                 self._flights.hide(flight)
             elif flight is not None:
                 self._coalesced(demand)

@@ -10,7 +10,7 @@ from cachekit.core.clock import Clock
 from cachekit.core.codec import Codec
 from cachekit.core.events import Hit, Miss, Observer, Outage
 from cachekit.core.invalidation import InvalidationLog
-from cachekit.core.judge import Found, Judge
+from cachekit.core.judge import Found, Judge, OtherLog
 from cachekit.core.keys import KeySpace
 from cachekit.core.near import NearSpace, Slot
 from cachekit.core.policy import Policy
@@ -125,7 +125,10 @@ class Lookup:
             else:
                 stored = await self._store.get(key)
             self._counters.read_seconds.record(self._monotonic() - began)
-            found = await self._judge.judge(key, stored)
+            try:
+                found = None if stored is None else self._judge.judge_at_once(key, stored)
+            except OtherLog:
+                found = await self._judge.judge(key, stored)
             if found is not None and placeholder is not None and found.state == "fresh":
                 assert near is not None, "it gave the placeholder"
                 near.settle(placeholder, self._slot(key, found))

@@ -28,6 +28,8 @@ def memory_server() -> Any:
 class MemoryPool:
     """Connections to a `memory_server`. It pushes nothing, so nothing is tracked."""
 
+    blocks = False
+
     def __init__(self, server: Any, *, max_connections: int, timeout: float) -> None:
         """`timeout`, in seconds, is each command's and each wait for a free connection's."""
         from fakeredis import FakeAsyncRedisConnection  # noqa: PLC0415 - an extra

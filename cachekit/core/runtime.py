@@ -6,7 +6,8 @@ of either is touched from another loop, or after a fork.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cachekit.core.clock import Clock
@@ -118,7 +119,6 @@ class Runtime:
         clock: Clock,
         near: Near | None,
         observer: Observer | None,
-        close_store: Callable[[], Awaitable[None]],
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.pid = os.getpid()
@@ -128,8 +128,13 @@ class Runtime:
         self.near = None if near is None else NearStore(near)
         self.log = InvalidationLog(store, app=app, timeout=timeout, on_restart=self._forget_near)
         self.sweeper = Sweeper(store)
-        self._close_store = close_store
         self._shelves: dict[str, Shelf] = {}
+        self._end: AsyncGenerator[None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its loop has ended in this process, and nothing can be done with it any more."""
+        return self.pid == os.getpid() and self.loop.is_closed()
 
     def shelf(self, definition: Definition) -> Shelf:
         """The namespace's part in this loop."""
@@ -138,14 +143,27 @@ class Runtime:
             found = self._shelves[definition.name] = Shelf(self, definition)
         return found
 
+    def close_with_loop(self) -> None:
+        """Have the loop close all this as it ends, as `asyncio.run` ends its asynchronous generators."""
+
+        async def until_the_end() -> AsyncGenerator[None]:
+            try:
+                yield
+            finally:
+                await self.aclose()
+
+        self._end = until_the_end()
+        with suppress(StopIteration):
+            self._end.__anext__().send(None)
+
     async def aclose(self) -> None:
-        """End what is under way, and close the connections."""
+        """End what is under way, and close the connections. Safe to call more than once."""
         await self.sweeper.aclose()
         for shelf in self._shelves.values():
             await shelf.fill.aclose()
             await shelf.load.aclose()
         await self.log.aclose()
-        await self._close_store()
+        await self.store.aclose()
 
     def _forget_near(self) -> None:
         # Positions of another incarnation of the log say nothing in this one: of survivors, either.

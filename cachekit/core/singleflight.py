@@ -26,7 +26,7 @@ class Flight(Generic[T]):
     """
 
     __slots__ = (
-        *("awaits", "forced", "key", "publishing", "revoked"),
+        *("awaits", "forced", "guarded", "key", "publishing", "revoked"),
         *("stamp", "tags", "takes_context", "task", "waiters"),
     )
 
@@ -40,6 +40,8 @@ class Flight(Generic[T]):
         self.stamp: tuple[str, int] | None = None
         """The position of the invalidation log when the factory was called; None before."""
         self.tags: tuple[str, ...] = ()
+        self.guarded = True
+        """Whether others are told if its key is deleted meanwhile: not if it loads without a lease."""
         self.forced = False
         """Whether it loads whatever lies under the key."""
         self.takes_context = False

@@ -68,8 +68,8 @@ def open_stores(
         # Started in this thread, for some 20 ms: on Linux the server dies with the thread that started it.
         with EmbeddedServer() as started:
             inner = f"unix://{started.socket}"
-            with open_stores(inner, app=app, max_connections=max_connections, timeout=timeout) as make:
-                yield make
+            with open_stores(inner, app=app, max_connections=max_connections, timeout=timeout) as maker:
+                yield maker
         return
     dial = target.dial
     memory = memory_server() if dial is None else None
@@ -95,6 +95,8 @@ class Store:
     """
 
     def __init__(self, topology: Topology) -> None:
+        self.blocks = topology.blocks
+        """Whether commands may block on a `dedicated` connection; not in fakeredis."""
         self._topology = topology
         self._look_up = topology.get
         self._shapes = topology.shapes

@@ -38,6 +38,9 @@ class Topology(Protocol):
     reached or does not answer.
     """
 
+    blocks: bool
+    """Whether a command may block on a connection of its own."""
+
     shapes: Shapes
     """What is still to be made of the replies."""
 
@@ -67,6 +70,8 @@ class Topology(Protocol):
 
 class Single:
     """One server, or the one that is the master now: one link."""
+
+    blocks = True
 
     def __init__(
         self,

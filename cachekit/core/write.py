@@ -67,7 +67,8 @@ class Write:
         records = {key: self._records.of(key, value, policy, tags=tags) for key, value in values.items()}
         try:
             self._log.start()
-            await self._log.stamp()
+            with self._lookup.counting_outages():
+                await self._log.stamp()
             async with asyncio.TaskGroup() as group:
                 for key, record in records.items():
                     group.create_task(self._put(key, record, policy))

@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -40,7 +41,8 @@ class Client:
     """One process: a cache with a clock and connections of its own."""
 
     def __init__(self, index, network, cache, clock):
-        self.index, self.clock, self._network = index, clock, network
+        self.index, self.clock, self._network, self._cache = index, clock, network, cache
+        self._outages = self._outage_at = 0
         self.spaces = {name: cache.namespace(name, policy) for name, policy in NAMESPACES.items()}
 
     @property
@@ -49,7 +51,13 @@ class Client:
 
     @property
     def troubled_at(self):
-        return self._network.lost.get(self.index, 0)
+        return max(self._network.lost.get(self.index, 0), self._outage_at)
+
+    def note_outages(self):
+        """A load that begins now may have no lease if Redis was missed a moment ago."""
+        outages = self._cache.stats().outages
+        if outages > self._outages:
+            self._outages, self._outage_at = outages, self._network.now() + 1
 
 
 class Run:
@@ -59,7 +67,7 @@ class Run:
         self.bytes, self.loop, self.network = iter(schedule), loop, network
         self.history = History()
         self.clients, self.gates, self.tasks, self.readers = [], [], [], []
-        self.ending = False
+        self.focus, self.ending = None, False
         network.now = lambda: self.history.now
 
     async def play(self, folder):
@@ -80,7 +88,8 @@ class Run:
             await self.deliver_all()
             while True:
                 try:
-                    await self.choose(STEPS)(self)
+                    self.focus = self.focus or self.choose(FOCUSES)
+                    await self.choose(self.focus.steps)(self)
                 except End:
                     break
                 await self.quiet()
@@ -124,28 +133,39 @@ class Run:
             await self.deliver_all()
             if not self.tasks:
                 break
+            self.end_leases()  # Whose release was lost with a connection.
             await self.loop.pass_time(0.5)
         else:
             self.history.fail(f"HANG: {self.tasks}")
+        await self.end_block()
         for _ in range(8):
             await self.loop.pass_time(0.5)
             await self.deliver_all()
-        for name, resource in [(name, resource) for name in NAMESPACES for resource in RESOURCES]:
-            for client in self.clients:
-                await self.complete(self.get_or_set(client, name, resource, gated=False, context=False))
-            found = [await self.complete(self.get(client, name, resource)) for client in self.clients]
-            if found[0] is None or found[0] != found[1] or found[0] != found[2]:
-                self.history.fail(f"DIVERGED: {name}:{resource} is {found}")
+        places = [(name, resource) for name in NAMESPACES for resource in RESOURCES]
+        for client in self.clients:
+            loads = [self.get_or_set(client, *place, gated=False, context=False) for place in places]
+            await self.complete(loads)
+        found = [
+            await self.complete([self.get(client, *place) for place in places]) for client in self.clients
+        ]
+        if None in found[0] or found[0] != found[1] or found[0] != found[2]:
+            self.history.fail(f"DIVERGED: {places} are {found}")
 
-    async def complete(self, work):
-        task = self.spawn(work)
+    async def complete(self, works):
+        """The results of what needs no more than that everything is delivered."""
+        tasks = [self.spawn(work) for work in works]
         for _ in range(100):
             await self.deliver_all()
-            if task.done():
-                return task.result()
+            if not self.tasks:
+                return [task.result() for task in tasks]
+            self.end_leases()
             await self.loop.pass_time(0.1)
-        self.history.fail(f"HANG: {task}")
-        return None
+        return self.history.fail(f"HANG: {self.tasks}")
+
+    def end_leases(self):
+        for name in NAMESPACES:
+            for resource in RESOURCES:
+                self.network.order(b"DEL cachekit/lease:{%s:%s}" % (name.encode(), resource.encode()))
 
     async def deliver_all(self):
         """Deliver until nothing is on its way."""
@@ -202,13 +222,13 @@ class Run:
 
     async def get_or_set(self, client, name, resource, *, gated, context, refresh=False):
         space, tags = client.spaces[name], RESOURCES[resource]
-        key = space.key(resource)
+        key, since = space.key(resource), self.history.now
 
         async def load():
-            return await self.load(client, name, key, gated=gated)
+            return await self.load(client, name, key, tags, since, gated=gated)
 
         async def load_with_context(ctx):
-            value = await self.load(client, name, key, gated=gated)
+            value = await self.load(client, name, key, tags, since, gated=gated)
             ctx.tag(*tags)
             return value
 
@@ -224,21 +244,26 @@ class Run:
 
     async def get_or_set_many(self, client, name, *, gated):
         space = client.spaces[name]
-        keys = [space.key(resource) for resource in RESOURCES]
+        keys, since = [space.key(resource) for resource in RESOURCES], self.history.now
+        tags = ("all",)
 
         async def factory(wanted):
-            loads = [asyncio.ensure_future(self.load(client, name, key, gated=gated)) for key in wanted]
+            loads = [
+                asyncio.ensure_future(self.load(client, name, key, tags, since, gated=gated))
+                for key in wanted
+            ]
             try:
                 return dict(zip(wanted, await asyncio.gather(*loads), strict=True))
             finally:
                 for load in loads:
                     load.cancel()
 
-        work = space.get_or_set_many(keys, factory, tags=["all"])
+        work = space.get_or_set_many(keys, factory, tags=tags)
         return await self.read(client, "get_or_set_many", name, keys, work)
 
-    async def load(self, client, name, key, *, gated):
-        value, data = self.history.load(name, key, client)
+    async def load(self, client, name, key, tags, since, *, gated):
+        client.note_outages()
+        value, data = self.history.load(name, key, client, tags, since)
         try:
             if gated and not self.ending:
                 gate = self.loop.create_future()
@@ -249,11 +274,11 @@ class Run:
             self.history.tick(f"{client.index}: factory of {key} ends, called at {value.born}")
         return data
 
-    async def write(self, client, verb, name, matches, act, *, key=None):
+    async def write(self, client, verb, name, matches, act, *, tag=None, key=None, tags=()):
         """Run a writing verb; `act` gets what is to be set."""
         history = self.history
-        began = history.begin(verb, client, name, matches)
-        value, data = history.write(began, key) if key else (None, None)
+        began = history.begin(verb, client, name, matches, tag)
+        value, data = history.write(began, key, tags) if key else (None, None)
         try:
             done = await act(data)
         except CacheUnavailable:
@@ -270,14 +295,19 @@ class Run:
     # The steps.
 
     def pick(self):
-        client, name = self.choose(self.clients), self.choose(["shop", "shop", "strict"])
-        return client, name, client.spaces[name]
+        client, name = self.choose(self.focus.clients), self.choose(self.focus.namespaces)
+        return self.clients[client], name, self.clients[client].spaces[name]
 
     def resource(self):
-        return self.choose(["a:1", "a:1", "a:1", "a:2", "b:1"])
+        return self.choose(self.focus.resources)
 
     async def deliver(self):
-        waiting = [(pipe, up) for pipe in self.network.pipes for up in (True, False) if (pipe.up if up else pipe.down)]
+        waiting = [
+            (pipe, up)
+            for pipe in self.network.pipes
+            for up in (True, False)
+            if (pipe.up if up else pipe.down)
+        ]
         if not waiting:
             return await self.pass_time()
         pipe, up = self.choose(waiting)
@@ -334,7 +364,9 @@ class Run:
             return await space.set(key, data, tags=RESOURCES[resource], only=only)
 
         verb = "add" if only else "set"
-        self.spawn(self.write(client, verb, name, lambda other: other == key, act, key=key))
+        self.spawn(
+            self.write(client, verb, name, lambda other: other == key, act, key=key, tags=RESOURCES[resource])
+        )
 
     async def start_add(self):
         await self.start_set(only="absent")
@@ -349,13 +381,12 @@ class Run:
     async def start_invalidate(self):
         client, name, space = self.pick()
         tag = self.choose(["odd", "all"])
-        # A batch gives its entries only the tag they share.
         matches = {space.key(resource) for resource, tags in RESOURCES.items() if tag in tags}
-        if tag == "odd":
-            matches = set()
         self.spawn(
             self.write(
-                client, f"tag {tag}", name, matches.__contains__, lambda _: space.invalidate(tags=[tag])
+                *(client, f"tag {tag}", name, matches.__contains__),
+                lambda _: space.invalidate(tags=[tag]),
+                tag=tag,
             )
         )
 
@@ -399,6 +430,9 @@ class Run:
             task.cancel()
 
     async def pass_time(self):
+        if not self.network.up and self.choose([True, False]):
+            self.history.lose("the server starts, empty", self.clients)
+            self.network.start()
         await self.loop.pass_time(0.1)
 
     async def grow_old(self):
@@ -430,9 +464,11 @@ class Run:
         for pipe in self.network.pipes:
             if pipe.follows:
                 self.network.order(b"CLIENT UNBLOCK %d TIMEOUT" % pipe.id)
+        now = self.history.tick("blocking reads end")
+        self.history.looked_at = min(self.history.looked_at, now)
 
     def lose(self, command):
-        self.history.lost_at = self.history.tick(f"the server: {command.decode()}")
+        self.history.lose(f"the server: {command.decode()}", self.clients)
         self.network.order(command)
 
     async def flush(self):
@@ -449,46 +485,71 @@ class Run:
         _, _, space = self.pick()
         self.lose(b"DEL %s" % space.key(self.resource()).encode())
 
-    async def restart(self):
+    async def kill_server(self):
+        """Kill the server; when time passes, it comes back."""
         if self.network.up:
-            self.history.lost_at = self.history.tick("the server is killed")
+            self.history.lose("the server is killed", self.clients)
             self.network.stop()
-        else:
-            self.history.lost_at = self.history.tick("the server starts, empty")
-            self.network.start()
 
 
-WEIGHTS = {
-    Run.deliver: 110,
-    Run.deliver_to_one: 20,
-    Run.deliver_all: 8,
+DELIVERIES = {Run.deliver: 100, Run.deliver_to_one: 20, Run.deliver_all: 10}
+READS = {
     Run.start_get: 14,
     Run.start_get_many: 2,
-    Run.start_get_or_set: 24,
+    Run.start_get_or_set: 20,
     Run.start_refresh: 3,
     Run.start_get_or_set_many: 3,
-    Run.start_set: 7,
-    Run.start_add: 2,
-    Run.start_delete: 8,
-    Run.start_invalidate: 8,
-    Run.start_pattern: 4,
-    Run.start_clear: 3,
     Run.end_load: 14,
     Run.fail_load: 2,
     Run.cancel_reader: 3,
-    Run.pass_time: 5,
-    Run.grow_old: 2,
-    Run.drop: 2,
-    Run.cut: 2,
-    Run.end_block: 2,
-    Run.flush: 1,
-    Run.lose_log: 1,
-    Run.lose_lease: 1,
-    Run.lose_value: 1,
-    Run.restart: 2,
 }
-STEPS = [step for step, weight in WEIGHTS.items() for _ in range(weight)]
-assert len(STEPS) <= 256, "a step is one byte"
+WRITES = {
+    Run.start_set: 7,
+    Run.start_add: 2,
+    Run.start_delete: 7,
+    Run.start_invalidate: 8,
+    Run.start_pattern: 4,
+    Run.start_clear: 2,
+}
+TIME = {Run.pass_time: 5, Run.grow_old: 2}
+TROUBLES = {
+    Run.drop: 4,
+    Run.cut: 4,
+    Run.end_block: 3,
+    Run.flush: 2,
+    Run.lose_log: 2,
+    Run.lose_lease: 2,
+    Run.lose_value: 2,
+    Run.kill_server: 1,
+}
+FEW_TROUBLES = {Run.drop: 3, Run.cut: 3}
+
+
+def steps(*weights):
+    return [step for weight in weights for step, count in weight.items() for _ in range(count)]
+
+
+@dataclass(frozen=True)
+class Focus:
+    """What a schedule is about: the fewer the actors, the likelier they meet."""
+
+    steps: list
+    clients: tuple = (0, 1)
+    namespaces: tuple = ("shop",)
+    resources: tuple = ("a:1",)
+
+
+CALM = steps(DELIVERIES, READS, WRITES, TIME)
+ROUGH = steps(DELIVERIES, READS, WRITES, TIME, TROUBLES)
+BUMPY = steps(DELIVERIES, READS, WRITES, TIME, FEW_TROUBLES)
+FOCUSES = [
+    Focus(CALM),
+    Focus(BUMPY),
+    Focus(ROUGH),
+    Focus(CALM, clients=(0, 1, 2), resources=("a:1", "a:1", "b:1")),
+    Focus(ROUGH, namespaces=("shop", "strict")),
+    Focus(ROUGH, clients=(0, 1, 2), namespaces=("shop", "strict"), resources=tuple(RESOURCES)),
+]
 
 
 class LoopClock:

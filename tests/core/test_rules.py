@@ -198,10 +198,11 @@ def test_an_entry_without_a_stamp_is_placed_by_its_time():
     assert [mirror.position_at(at) for at in (500, 1_000, 1_001, 2_000, 2_001)] == [0, 0, 1, 1, 3]
 
 
-def test_an_entry_without_a_stamp_and_older_than_all_rules_is_at_the_floor():
-    """It is valid as long as nothing was trimmed and no rule matches."""
-    mirror = known(rule(5, "tag", "t"))
-    assert mirror.position_at(0) == 4
+def test_an_entry_without_a_stamp_and_older_than_all_rules_is_below_the_floor():
+    """A rule that is not known any more may match it; if none is missing it is valid."""
+    trimmed, whole = known(rule(5, "tag", "t")), known(rule(1, "tag", "t"))
+    assert not trimmed.of("shop").spare(KEY, (), trimmed.position_at(0))
+    assert whole.of("shop").spare(KEY, (), whole.position_at(0))
 
 
 @dataclass

@@ -4,8 +4,9 @@ Upstream, the truth changes at every moment: a factory gives the moment at which
 value may be served can be told from that number and from the moments at which verbs began and returned.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 
 
@@ -35,9 +36,10 @@ class Value:
     born: int
     """When the factory was called, or the verb began."""
     is_load: bool
+    tags: tuple[str, ...] = ()
     running: bool = True
-    excused: bool = False
-    """Whether another load of the key may begin beside this one."""
+    since: int = 0
+    """When the read began that called the factory."""
     settled: int | None = None
     """When the verb that set it returned."""
     heard: int = 0
@@ -45,23 +47,26 @@ class Value:
 
     def is_outdated_by(self, verb: "Verb") -> bool:
         """A value set while the verb ran may have come after it."""
+        if verb.tag is not None and verb.tag not in self.tags:
+            return False
         latest = self.born if self.is_load else self.settled
         return latest is not None and latest < verb.began
 
 
 @dataclass
 class Verb:
-    """A write or an invalidation, of the keys that match."""
+    """A write or an invalidation, of the keys that match; if by a tag, then of values that have it."""
 
     name: str
     client: Reader
     namespace: str
     matches: Callable[[str], bool]
     began: int
+    tag: str | None = None
     returned: int | None = None
     """None also if it failed: then it may have taken effect or not."""
-    local: bool = False
-    """Whether it holds in its own process only."""
+    unheard: set[int] = field(default_factory=set)
+    """Clients that may not have read its rule before the log was lost."""
 
 
 @dataclass
@@ -74,6 +79,8 @@ class History:
     verbs: list[Verb] = field(default_factory=list)
     lost_at: int = 0
     """When the server last lost values, leases or the log."""
+    looked_at: float = 0
+    """When the followers' blocking reads ended first after the last loss, so that they looked for the log."""
     aged_at: int = 0
     """When the clocks were last moved."""
     served: int = 0
@@ -88,50 +95,59 @@ class History:
     def fail(self, text: str) -> None:
         raise Violation("\n".join([text, *self.log]))
 
-    def load(self, namespace: str, key: str, client: Reader) -> tuple[Value, dict[str, Any]]:
-        """A factory is called: one at a time for each key, in all processes together."""
+    def load(
+        self, namespace: str, key: str, client: Reader, tags: tuple[str, ...], since: int
+    ) -> tuple[Value, dict[str, Any]]:
+        """A factory is called, for a read that began at `since`: one at a time for each key, over all clients."""
         now = self.tick(f"{client.index}: factory of {key} is called")
         for other in self.values:
-            if other.key != key or not other.is_load or not other.running or other.excused:
+            if other.key != key or not other.is_load or not other.running:
                 continue
-            troubled = max(client.troubled_at, other.client.troubled_at, self.lost_at) >= other.born
-            if not troubled and not any(
-                verb.matches(key) and verb.namespace == namespace and (verb.returned or now) >= other.born
+            overtaken = any(
+                verb.namespace == namespace and verb.matches(key) and (verb.returned or now) >= other.born
                 for verb in self.verbs
-            ):
+            )
+            guarded = (
+                self.lost_at < other.born
+                and client.troubled_at < since
+                and other.client.troubled_at < other.since
+            )
+            if guarded and not overtaken:
                 self.fail(f"ONE LOAD: {key} is loaded twice at once: since {other.born} and now")
-        return self._keep(Value(namespace, key, client, now, is_load=True))
+        return self._keep(Value(namespace, key, client, now, is_load=True, tags=tags, since=since))
 
-    def write(self, verb: Verb, key: str) -> tuple[Value, dict[str, Any]]:
+    def write(self, verb: Verb, key: str, tags: tuple[str, ...]) -> tuple[Value, dict[str, Any]]:
         """A verb has begun that sets `key`."""
-        return self._keep(Value(verb.namespace, key, verb.client, verb.began, is_load=False))
+        return self._keep(Value(verb.namespace, key, verb.client, verb.began, is_load=False, tags=tags))
 
     def begin(
-        self,
-        name: str,
-        client: Reader,
-        namespace: str,
-        matches: Callable[[str], bool],
-        *,
-        local: bool = False,
+        self, name: str, client: Reader, namespace: str, matches: Callable[[str], bool], tag: str | None
     ) -> Verb:
         """A verb begins."""
         now = self.tick(f"{client.index}: {name} {namespace} begins")
-        verb = Verb(name, client, namespace, matches, now, local=local)
-        self.verbs.append(verb)
-        return verb
+        self.verbs.append(Verb(name, client, namespace, matches, now, tag))
+        return self.verbs[-1]
 
     def binding(self, client: Reader, namespace: str, key: str, *, strict: bool) -> list[Verb]:
         """The verbs that a read beginning now must respect."""
-        heard = client.heard
+        heard = self.now if strict else client.heard
         return [
             verb
             for verb in self.verbs
             if verb.returned is not None
             and verb.namespace == namespace
             and verb.matches(key)
-            and (verb.client is client or (not verb.local and (strict or verb.returned <= heard)))
+            and (verb.client is client or verb.returned <= heard)
+            and (strict or client.index not in verb.unheard or self.looked_at < heard)
         ]
+
+    def lose(self, text: str, clients: Iterable[Reader]) -> None:
+        """The server loses values, leases or rules."""
+        for verb in self.verbs:
+            verb.unheard.update(
+                each.index for each in clients if verb.returned is None or verb.returned > each.heard
+            )
+        self.lost_at, self.looked_at = self.tick(text), inf
 
     def judge(
         self, client: Reader, namespace: str, key: str, data: Any, binding: list[Verb], *, alone: bool
@@ -163,7 +179,7 @@ class History:
                 break
         else:
             return None
-        if value.settled is None or max(self.lost_at, self.aged_at, client.troubled_at) >= value.born:
+        if value.settled is None or max(self.looked_at, self.aged_at, client.troubled_at) > value.heard:
             return None
         # A rule that its writer had not heard of makes it invalid: a needless reload, and no old value.
         for verb in self.verbs:

@@ -7,7 +7,9 @@ the same run, with the real server and its real order of replies and pushes.
 """
 
 import asyncio
+import os
 import selectors
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -194,6 +196,8 @@ class Network:
         if self._control is not None:
             self._control.close()
             self._control = None
+        if self._server.pid is not None:
+            os.kill(self._server.pid, signal.SIGKILL)
         self._server.stop()
         self.gather()
 
