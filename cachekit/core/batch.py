@@ -42,8 +42,12 @@ class Batch:
     def settle(self) -> None:
         """One key has come here, or will not come soon."""
         self._expected -= 1
-        if self._expected <= 0 and self._wanted:
-            wanted, self._wanted = self._wanted, {}
+        if self._expected > 0:
+            return
+        # Of some the last caller may have left already.
+        wanted = {key: future for key, future in self._wanted.items() if not future.done()}
+        self._wanted = {}
+        if wanted:
             call = asyncio.create_task(
                 self._call(wanted), name="cachekit batch", context=self._joint.context()
             )

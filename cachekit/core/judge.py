@@ -116,6 +116,13 @@ class Judge:
             self._arrivals[key] = (stored, record, value)
         return Found(record, value, "redis", age)
 
+    def still_spares(self, key: str, record: Record) -> bool:
+        """Whether a record that was valid a while ago still is, by the rules known here and now."""
+        try:
+            return self.rules.spare(key, record.tags, self._position(record))
+        except OtherLog:
+            return False
+
     def spares(self, key: str, tags: tuple[str, ...], stamp: Stamp | None) -> bool:
         """Whether what was loaded under `stamp` is valid as far as is known here and now."""
         known = self._log.rules

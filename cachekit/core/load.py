@@ -217,6 +217,8 @@ class Load:
         """Call the factory and publish what it gives, if the lease allows it and no rule forbids it."""
         key, policy = demand.key, demand.policy
         flight.stamp = stamp = self._log.rules.stamp
+        if old is not None and not self._judge.still_spares(key, old.record):
+            old = None  # A rule has come since the look.
         stale = None if old is None else old.entry(key)
         context = LoadContext(policy=policy, tags=demand.tags, stale=stale)
         is_kept = False

@@ -50,8 +50,8 @@ if found and print_of(found) ~= ARGV[3] then
     return found
 end
 local left = redis.call('PTTL', KEYS[2])
-if left ~= -2 then
-    return math.max(left, 1)
+if left > 0 then
+    return left
 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return 0

@@ -245,11 +245,10 @@ class Run:
     async def get_or_set_many(self, client, name, *, gated):
         space = client.spaces[name]
         keys, since = [space.key(resource) for resource in RESOURCES], self.history.now
-        tags = ("all",)
 
         async def factory(wanted):
             loads = [
-                asyncio.ensure_future(self.load(client, name, key, tags, since, gated=gated))
+                asyncio.ensure_future(self.load(client, name, key, ("all",), since, gated=gated))
                 for key in wanted
             ]
             try:
@@ -258,8 +257,12 @@ class Run:
                 for load in loads:
                     load.cancel()
 
-        work = space.get_or_set_many(keys, factory, tags=tags)
-        return await self.read(client, "get_or_set_many", name, keys, work)
+        work = space.get_or_set_many(keys, factory, tags=["all"])
+        try:
+            return await self.read(client, "get_or_set_many", name, keys, work)
+        finally:
+            # The call goes on if one of its keys is wanted by others; the rest may then be loaded elsewhere.
+            self.history.abandon(client, since)
 
     async def load(self, client, name, key, tags, since, *, gated):
         client.note_outages()
@@ -285,7 +288,7 @@ class Run:
             history.tick(f"{client.index}: {verb} of {began.began} failed")
             return
         now = history.tick(f"{client.index}: {verb} of {began.began} returned {done}")
-        if verb == "add" and not done:
+        if not done and verb.startswith("add"):
             history.verbs.remove(began)
             return
         began.returned = now
@@ -363,7 +366,7 @@ class Run:
         async def act(data):
             return await space.set(key, data, tags=RESOURCES[resource], only=only)
 
-        verb = "add" if only else "set"
+        verb = f"{'add' if only else 'set'} {key}"
         self.spawn(
             self.write(client, verb, name, lambda other: other == key, act, key=key, tags=RESOURCES[resource])
         )
@@ -375,7 +378,7 @@ class Run:
         client, name, space = self.pick()
         key = space.key(self.resource())
         self.spawn(
-            self.write(client, "delete", name, lambda other: other == key, lambda _: space.delete(key))
+            self.write(client, f"delete {key}", name, lambda other: other == key, lambda _: space.delete(key))
         )
 
     async def start_invalidate(self):

@@ -104,17 +104,23 @@ class History:
             if other.key != key or not other.is_load or not other.running:
                 continue
             overtaken = any(
-                verb.namespace == namespace and verb.matches(key) and (verb.returned or now) >= other.born
+                verb.namespace == namespace and verb.matches(key) and (verb.returned or now) >= other.since
                 for verb in self.verbs
             )
             guarded = (
-                self.lost_at < other.born
+                self.lost_at < other.since
                 and client.troubled_at < since
                 and other.client.troubled_at < other.since
             )
             if guarded and not overtaken:
                 self.fail(f"ONE LOAD: {key} is loaded twice at once: since {other.born} and now")
         return self._keep(Value(namespace, key, client, now, is_load=True, tags=tags, since=since))
+
+    def abandon(self, client: Reader, since: int) -> None:
+        """The read of `client` that began at `since` has ended; others may load what it was loading."""
+        for value in self.values:
+            if value.client is client and value.is_load and value.since == since:
+                value.running = False
 
     def write(self, verb: Verb, key: str, tags: tuple[str, ...]) -> tuple[Value, dict[str, Any]]:
         """A verb has begun that sets `key`."""
