@@ -117,14 +117,18 @@ def get(
 
 
 @app.command()
-def invalidate(
+def invalidate(  # noqa: PLR0917 - each is an option of the command, and named there
     namespace: Annotated[str, typer.Argument(help="For instance amadeus_cache.")],
     pattern: Annotated[str, typer.Argument(help="Relative to the namespace; '*' is all of it.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
+    service: Annotated[
+        str,
+        typer.Option("--app", help="The service's name, as it gives it to connect(): its log is written to."),
+    ] = "cachekit",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove every key of a namespace that matches a pattern."""
+    """Invalidate every entry of a namespace whose key matches a pattern, and remove it from Redis."""
 
     async def remove(cache: Cache) -> int:
         count = 0
@@ -135,7 +139,7 @@ def invalidate(
             await cache.swept()
         return count
 
-    count = _run(url, remove)
+    count = _run(url, remove, app=service)
     if as_json:
         _print_json({"matched": count, "removed": not dry_run})
     else:
@@ -149,11 +153,11 @@ def sandbox(context: typer.Context) -> None:
     run_sandbox(context.args)
 
 
-def _run(url: str | None, work: Callable[[Cache], Awaitable[Any]]) -> Any:
+def _run(url: str | None, work: Callable[[Cache], Awaitable[Any]], *, app: str = "cachekit-cli") -> Any:
     """Do `work` with an open cache; turn what went wrong into a sentence and an exit code."""
 
     async def open_and_work() -> Any:
-        async with connect(url, app="cachekit-cli") as cache:
+        async with connect(url, app=app) as cache:
             return await work(cache)
 
     try:

@@ -40,8 +40,8 @@ async def connect(
     Args:
         url: where Redis is, see `cachekit.core.connection` for the schemes. By default what the
             environment says: `REDIS_URL`, else `REDIS_HOST`, `REDIS_PORT` and `REDIS_PASSWORD`.
-        app: the service's name, shared by all processes that share keys: it names their invalidation log,
-            and `CLIENT LIST` shows it.
+        app: the service's name, the same in all processes that share keys: it names their invalidation log,
+            by which their entries are valid; `CLIENT LIST` shows it.
         near: how much is kept in this process' own memory, where the server tells of changes; None: nothing.
         max_connections: connections this process opens at most; who finds them busy waits.
         timeout: seconds within which Redis must answer a command.

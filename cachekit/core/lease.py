@@ -116,10 +116,16 @@ async def overwrite(store: Store, key: str, value: bytes, *, px: int, force: boo
     return int(await store.run_script(OVERWRITE, keys, value, px, int(force), "*")) == 1
 
 
-async def put_in_place(store: Store, key: str, value: bytes, *, px: int, seen: bytes | None) -> bool:
-    """Store `value` in the place of `seen`, None for nothing; False if something else lies there."""
+async def put_in_place(
+    store: Store, key: str, value: bytes, *, px: int, seen: bytes | None, force: bool = True
+) -> bool | None:
+    """Store `value` in the place of `seen`, None for nothing; False if something else lies there.
+
+    None if, without `force`, a load was under way: its lease is gone then, and `value` is not stored yet.
+    """
     keys = (key, lease_key(key))
-    return int(await store.run_script(OVERWRITE, keys, value, px, 1, fingerprint(seen))) == 1
+    reply = int(await store.run_script(OVERWRITE, keys, value, px, int(force), fingerprint(seen)))
+    return None if reply < 0 else reply == 1
 
 
 async def remove(store: Store, key: str) -> tuple[bool, bool]:

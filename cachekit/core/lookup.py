@@ -116,8 +116,8 @@ class Lookup:
 
     async def look_in_redis(self, key: str) -> Look:
         """What Redis holds by now; raises CacheUnavailable, and counts nothing but what is corrupt."""
-        near = self._near
-        placeholder = None if near is None else near.expect(key)
+        placeholder = None if self._near is None else self._near.expect(key)
+        look = None
         began = self._monotonic()
         try:
             if self._strict or not self._log.live:
@@ -129,14 +129,11 @@ class Lookup:
                 found = None if stored is None else self._judge.judge_at_once(key, stored)
             except OtherLog:
                 found = await self._judge.judge(key, stored)
-            if found is not None and placeholder is not None and found.state == "fresh":
-                assert near is not None, "it gave the placeholder"
-                near.settle(placeholder, self._slot(key, found))
-                placeholder = None
+            look = Look(found, stored)
         finally:
-            if placeholder is not None and near is not None:
-                near.withdraw(key, placeholder)
-        return Look(found, stored)
+            if placeholder is not None:
+                self._settle(key, placeholder, look)
+        return look
 
     def _look_near(self, key: str) -> Look | None:
         slot = self.near(key)
@@ -145,25 +142,38 @@ class Lookup:
         return Look(self._hit(key, Found(slot.record, slot.fresh(), "near", slot.record.age(self._time()))))
 
     async def _ask_many(self, keys: list[str]) -> dict[str, Look]:
+        looks: dict[str, Look] = {}
+        placeholders = [None if self._near is None else self._near.expect(key) for key in keys]
         try:
             if self._strict or not self._log.live:
                 self._log.start()
                 await self._log.read()
-            replies = await self._store.get_many(keys)
+            for key, stored in zip(keys, await self._store.get_many(keys), strict=True):
+                looks[key] = Look(await self._judge.judge(key, stored), stored)
         except CacheUnavailable as error:
             self.outage(error)
             if self._policy.outage == "raise":
                 raise
             looks = {key: Look(self._survivor(key), reachable=False) for key in keys}
-        else:
-            answers = zip(keys, replies, strict=True)
-            looks = {key: Look(await self._judge.judge(key, stored), stored) for key, stored in answers}
+        finally:
+            for key, placeholder in zip(keys, placeholders, strict=True):
+                self._settle(key, placeholder, looks.get(key))
         for key, look in looks.items():
             if look.found is None:
                 self._missed(key)
             else:
                 self._hit(key, look.found)
         return looks
+
+    def _settle(self, key: str, placeholder: object | None, look: Look | None) -> None:
+        """Keep what was read of `key` nearby, if it may be, and nothing was heard of it meanwhile."""
+        near, found = self._near, None if look is None else look.found
+        if near is None or placeholder is None:
+            return
+        if found is not None and found.source == "redis" and found.state == "fresh":
+            near.settle(placeholder, self._slot(key, found))
+        else:
+            near.withdraw(key, placeholder)
 
     async def _get_with_log(self, key: str) -> bytes | None:
         """Sent together: one round trip, unless the log has much news."""

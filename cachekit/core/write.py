@@ -86,7 +86,12 @@ class Write:
                     return False
                 record = self._records.of(key, value, policy, tags=tags, stamp=await self._log.stamp())
                 encoded = self._codec.encode(record, policy)
-                if await put_in_place(self._store, key, encoded, px=lifetime(record), seen=look.seen):
+                placed = await put_in_place(
+                    self._store, key, encoded, px=lifetime(record), seen=look.seen, force=False
+                )
+                if placed is None:
+                    await self._log.append(self._name, "key", key)
+                elif placed:
                     await self._load.forget(key)
                     self._done(key, len(encoded), record.ttl)
                     return True

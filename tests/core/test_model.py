@@ -480,6 +480,11 @@ class Run:
     async def lose_log(self):
         self.lose(b"DEL cachekit/log:model")
 
+    async def trim_log(self):
+        """Old rules go, as they do by age: nothing may depend on them."""
+        self.history.aged_at = self.history.tick("the log is trimmed")
+        self.network.order(b"XTRIM cachekit/log:model MAXLEN %d" % self.choose([1, 2]))
+
     async def lose_lease(self):
         _, _, space = self.pick()
         self.lose(b"DEL cachekit/lease:{%s}" % space.key(self.resource()).encode())
@@ -521,6 +526,7 @@ TROUBLES = {
     Run.end_block: 3,
     Run.flush: 2,
     Run.lose_log: 2,
+    Run.trim_log: 2,
     Run.lose_lease: 2,
     Run.lose_value: 2,
     Run.kill_server: 1,

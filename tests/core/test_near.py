@@ -357,3 +357,15 @@ async def test_a_survivor_does_not_outlive_its_log(outage_cache, standalone):
         await until(lambda: not ns._here().watcher.live, "the loss is noticed")
         outage_cache.runtime()._forget_near()
         assert await ns.get(ns.key("a")) is None
+
+
+@pytest.mark.parametrize("value", [{"n": 1}, [1, 2], {"n": [1]}])
+async def test_who_read_first_may_change_what_it_got(cache, value):
+    """The very value that was read from Redis is not the one kept nearby (fault 15)."""
+    ns = cache.namespace("shop")
+    await ns.set(ns.key("a"), value)
+    await until(lambda: ns._here().watcher.live and cache.runtime().log.live, "the near store to open")
+    first = await ns.get(ns.key("a"))
+    first.clear()
+    assert (await ns.get_entry(ns.key("a"))).source == "near"
+    assert await ns.get(ns.key("a")) == value
