@@ -28,12 +28,12 @@ from cachekit.core.budget import Budget
 from cachekit.core.dedicated import Dedicated
 from cachekit.core.link import Link
 from cachekit.core.recovery import Recovery
-from cachekit.core.refusal import reason_of, unavailable
+from cachekit.core.refusal import closed, reason_of, unavailable
 from cachekit.core.slots import Address, SlotMap, read_slots, slot_of
 from cachekit.core.topology import Node, dedicate, redis_py_shapes
 from cachekit.core.tracking import JointListener, Listener
 from cachekit.core.wire import Command
-from cachekit.errors import CacheClosed, CacheUnavailable
+from cachekit.errors import CacheUnavailable
 
 _REDIRECTIONS: Final = (AskError, TryAgainError, ClusterDownError)
 _PAUSE: Final = 0.02
@@ -84,6 +84,15 @@ class Cluster:
         else:
             found = await self.send(("GET", key), safe=True)
         return found
+
+    async def get_with_expiry(self, key: str) -> Sequence[Any]:
+        """GET and PTTL; one that is redirected follows by itself."""
+        link = self._slots[key_slot(key.encode())]
+        if link is not None:
+            replies = await link.get_with_expiry(key)
+            if not any(isinstance(reply, _REDIRECTIONS) for reply in replies):
+                return replies
+        return await self.send_all([("GET", key), ("PTTL", key)], operation="GET", safe=True)
 
     async def send(self, command: Command, *, safe: bool = False) -> Any:
         """One command, to the owner of its key's slot; one without a key goes to any primary."""
@@ -192,7 +201,7 @@ class Cluster:
 
     def _link(self, address: Address) -> Link:
         if self._closed:
-            raise CacheClosed("the cache is closed")
+            raise closed()
         link = self._links.get(address)
         if link is None:
             link = self._links[address] = Link(
@@ -210,7 +219,7 @@ class Cluster:
     async def _known(self) -> None:
         """Wait until the map is known; raises CacheUnavailable if it cannot be read."""
         if self._closed:
-            raise CacheClosed("the cache is closed")
+            raise closed()
         if not self._map.primaries and not self._recovery.hopeless:
             self._refresh()
             await asyncio.shield(self._read)
@@ -261,7 +270,7 @@ class Cluster:
                 await connection.send_command("CLUSTER", "SLOTS")
                 return read_slots(await connection.read_response(), asked=address)
             finally:
-                await connection.disconnect(nowait=True)
+                await connection.disconnect()
 
     def _apply(self, found: SlotMap) -> None:
         before = (self._map, set(self._links))

@@ -15,20 +15,19 @@ Options follow a `?`, by the names redis-py gives them: `ssl_ca_certs`, `ssl_cer
 `ssl_cert_reqs`, `ssl_check_hostname`, `protocol=2` …; and `sentinel_username`, `sentinel_password`.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from cachekit.core.handover import require_handover
+from cachekit.core.handover import abrupt, require_handover
 from cachekit.errors import ConfigurationError
 
 _SERVERS: Final = ("redis", "rediss", "unix")
@@ -87,7 +86,7 @@ class Dialer:
             }
             if "decode_responses" in options:
                 raise ValueError("values are bytes here, decode_responses is not for us")  # noqa: TRY301
-            self._class: type[AbstractConnection] = options.pop("connection_class", Connection)
+            self._class = abrupt(options.pop("connection_class", Connection))
             # Made, never connected: options that a connection does not know show only here.
             require_handover(self._class(**options))
         except (ValueError, TypeError, RedisError) as error:
@@ -115,36 +114,72 @@ class Dialer:
         return await _connected(self._class(**{**self._options, **where}))
 
 
-@dataclass(frozen=True, slots=True)
 class MasterDialer:
-    """Makes connections to the server that the Sentinels call the master, asked anew each time."""
+    """Makes connections to the server that the Sentinels call the master, asked anew each time.
 
-    dialer: Dialer
-    sentinels: tuple[tuple[str, int], ...]
-    name: str
-    options: Mapping[str, Any]
+    One connection is open at a time: to a Sentinel, and when that is closed to the master. So it needs no
+    more room in a budget than the connection it makes.
+
+    Procedure: https://redis.io/docs/latest/develop/reference/sentinel-clients/
+    """
+
+    def __init__(
+        self,
+        dialer: Dialer,
+        asker: Dialer,
+        sentinels: Sequence[tuple[str, int]],
+        name: str,
+        *,
+        patience: float,
+    ) -> None:
+        """`dialer` is for the master, `asker` for Sentinels; each of those may take `patience` seconds."""
+        self._dialer = dialer
+        self._asker = asker
+        self._sentinels = tuple(sentinels)
+        self._name = name
+        self._patience = patience
 
     async def __call__(self) -> AbstractConnection:
         """As a Dialer; a server that says itself that it is no master is an error."""
-        sentinel = Sentinel(self.sentinels, sentinel_kwargs=dict(self.options))  # type: ignore[no-untyped-call]
+        connection = await self._dialer(await self._master())
         try:
-            address = await sentinel.discover_master(self.name)
-        finally:
-            await sentinel.aclose()
-        connection = await self.dialer(address)
-        try:
-            # https://redis.io/docs/latest/develop/reference/sentinel-clients/ step 3
             await connection.send_command("ROLE")
             role = await connection.read_response()
         except ResponseError:
             return connection  # Our user may not ask: then READONLY will tell.
         except BaseException:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()
             raise
         if role[0] != b"master":
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()
             raise RedisConnectionError("the Sentinels name a server that is no master")
         return connection
+
+    async def _master(self) -> tuple[str, int]:
+        """What the first Sentinel says that knows the name; it is the first to be asked the next time."""
+        failure: Exception = RedisConnectionError("no Sentinel could be reached")
+        for sentinel in self._sentinels:
+            try:
+                async with asyncio.timeout(self._patience):
+                    found = await self._ask(sentinel)
+            except (RedisError, OSError) as error:
+                if not isinstance(failure, MasterNotFoundError):
+                    failure = error
+            else:
+                if found is not None:
+                    others = [other for other in self._sentinels if other != sentinel]
+                    self._sentinels = (sentinel, *others)
+                    return found[0].decode(), int(found[1])
+                failure = MasterNotFoundError("the Sentinels know no master of that name")
+        raise failure
+
+    async def _ask(self, sentinel: tuple[str, int]) -> Any:
+        connection = await self._asker(sentinel)
+        try:
+            await connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
+            return await connection.read_response()
+        finally:
+            await connection.disconnect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,19 +256,15 @@ def _master(
     query = urlencode([(name, value) for name, value in options if not name.startswith("sentinel_")])
     # One Sentinel that does not answer must leave time to ask the next.
     patience = timeout / (len(hosts) + 1)
-    asking = {
-        "socket_connect_timeout": patience,
-        "socket_timeout": patience,
-        "retry": Retry(NoBackoff(), 0),
-        "client_name": app,
-        **own,
-    }
+    user, password = (quote(own.get(part, ""), safe="") for part in ("username", "password"))
+    asking = f"{user}:{password}@" if password else ""
     addresses = [urlsplit(f"//{host}") for host in hosts]
     return MasterDialer(
         Dialer(f"redis://{credentials}master{matched['database'] or ''}?{query}", app=app, timeout=timeout),
-        tuple((address.hostname or "", address.port or _SENTINEL_PORT) for address in addresses),
+        Dialer(f"redis://{asking}sentinel?protocol=2", app=app, timeout=patience),
+        [(address.hostname or "", address.port or _SENTINEL_PORT) for address in addresses],
         unquote(matched["name"]),
-        asking,
+        patience=patience,
     )
 
 
@@ -241,7 +272,7 @@ async def _connected(connection: AbstractConnection) -> AbstractConnection:
     try:
         await connection.connect()  # type: ignore[no-untyped-call]
     except BaseException:
-        await connection.disconnect(nowait=True)
+        await connection.disconnect()
         raise
     return connection
 

@@ -1,10 +1,11 @@
-"""From redis-py's connection to our wire: the one place that looks inside redis-py.
+"""redis-py's connections, closed for good and taken over: the one place that looks inside redis-py.
 
 It is written for `redis>=8.1,<9`; `require_handover` says so when the cache is opened.
 """
 
 import asyncio
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import redis
 from redis.asyncio.connection import AbstractConnection
@@ -24,6 +25,26 @@ def require_handover(connection: AbstractConnection) -> None:
 
 _PARTS: Final = ("_reader", "_writer")
 _RESP3: Final = 3
+
+
+class _Abrupt(AbstractConnection):
+    """A connection of redis-py whose `disconnect` closes the socket at once, and waits until it is closed.
+
+    redis-py's own starts TLS's farewell and, wherever something has failed, does not wait for the server's:
+    a loop that ends meanwhile leaves the socket open.
+    """
+
+    async def disconnect(self, *_: Any, **__: Any) -> None:
+        """Whatever is asked for; a cancellation only ends the wait."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await super().disconnect()
+
+
+@cache
+def abrupt(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """redis-py's class of connections, but what leaves a connection has closed its socket; see `_Abrupt`."""
+    return type(kind.__name__, (_Abrupt, kind), {})
 
 
 class _Closed(asyncio.Transport):

@@ -207,6 +207,10 @@ class InvalidationLog:
                             *("STREAMS", self.key, self._cursor or "0"),
                             timeout=_BLOCK + self._timeout,
                         )
+                        if news:
+                            # Heard; but until it is applied, which may have to wait for another read,
+                            # nobody may go by what is known here.
+                            self.live = False
                         async with self._lock:
                             if not (news and self._take(_records_of(news))):
                                 await self._read_on(execute)

@@ -30,9 +30,9 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Something else lies under the key than was seen there."""
+    """Something else lies under the key than was seen there; None: nothing any more."""
 
-    stored: bytes
+    stored: bytes | None
 
 
 class Lease:
@@ -102,7 +102,7 @@ async def acquire(store: Store, key: str, *, seen: bytes | None, seconds: float)
     token = secrets.token_hex(8)
     keys = (key, lease_key(key))
     reply = await store.run_script(ACQUIRE, keys, token, round(seconds * 1000), fingerprint(seen))
-    if isinstance(reply, bytes):
+    if reply is None or isinstance(reply, bytes):
         return Changed(reply)
     return Held(int(reply) / 1000) if reply else Lease(store, keys, token, seconds)
 

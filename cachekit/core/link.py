@@ -26,18 +26,12 @@ from redis.exceptions import ReadOnlyError, RedisError
 from cachekit.core.budget import Budget
 from cachekit.core.handover import take_over
 from cachekit.core.recovery import Recovery
-from cachekit.core.refusal import Reason, reason_of
+from cachekit.core.refusal import Reason, closed, forked, reason_of
 from cachekit.core.tracking import Listener, Subscriptions
 from cachekit.core.wire import Command, Notice, Waiter, Wire, pack
-from cachekit.errors import CacheClosed
 
 _STEADY: Final = 1.0
 """Seconds between two reconnects without backoff: a server that drops us again sooner is not well."""
-
-
-def closed(_: str) -> CacheClosed:
-    """The reason of whatever is done after `Store.close`."""
-    return CacheClosed("the cache is closed")
 
 
 class Link:
@@ -74,8 +68,8 @@ class Link:
         self._last: Wire | None = None
         self._queue: list[Waiter] = []
         """Not yet written. Unless it is empty a flush of it is scheduled, or a connection is being made."""
-        self._gets: dict[str, Waiter] = {}
-        """The GETs in the queue after its last other command, by key."""
+        self._gets: dict[str | tuple[str], Waiter] = {}
+        """The reads in the queue after its last other command: GETs by key, those with PTTL by (key,)."""
         self._subscriptions = Subscriptions()
         self._recovery = Recovery(self._attempt, on_failure=self._fail, name="cachekit: connect to Redis")
         self._timer: asyncio.TimerHandle | None = None
@@ -92,21 +86,29 @@ class Link:
         future = self._loop.create_future()
         waiter = self._gets.get(key)
         if waiter is not None:
-            # Not yet written: its answer will be younger than this call.
-            if waiter.joined is None:
-                waiter.joined = [future]
-            else:
-                waiter.joined.append(future)
+            waiter.join(future)  # Not yet written: its answer will be younger than this call.
             return future
         name = key.encode()
-        waiter = Waiter("GET", b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), future, safe=True)
+        waiter = Waiter("GET", b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name), future, True)
         if self._add(waiter):
             self._gets[key] = waiter
         return future
 
+    def get_with_expiry(self, key: str) -> "asyncio.Future[list[Any]]":
+        """The replies to GET and PTTL, errors among them; shared as those of `get` are."""
+        future = self._loop.create_future()
+        waiter = self._gets.get((key,))
+        if waiter is not None:
+            waiter.join(future)
+            return future
+        waiter = Waiter("GET", pack(("GET", key)) + pack(("PTTL", key)), future, True, 2)
+        if self._add(waiter):
+            self._gets[(key,)] = waiter
+        return future
+
     def send(self, command: Command, *, safe: bool = False) -> "asyncio.Future[Any]":
         """One command; `safe` if running it twice does no harm."""
-        waiter = Waiter(str(command[0]), pack(command), self._loop.create_future(), safe=safe)
+        waiter = Waiter(str(command[0]), pack(command), self._loop.create_future(), safe)
         self._gets.clear()  # A later GET must not be answered from before this command.
         self._add(waiter)
         return waiter.future
@@ -116,13 +118,15 @@ class Link:
     ) -> "asyncio.Future[list[Any]]":
         """Several commands (at least one) in one write; their replies in order, errors among them."""
         payload = b"".join([pack(command) for command in commands])
-        waiter = Waiter(operation, payload, self._loop.create_future(), safe=safe, wanted=len(commands))
+        waiter = Waiter(operation, payload, self._loop.create_future(), safe, len(commands))
         self._gets.clear()
         self._add(waiter)
         return waiter.future
 
     def track(self, prefix: str, listener: Listener) -> None:
         """Tell `listener` what happens to the keys with `prefix`; connects if need be."""
+        if os.getpid() != self._pid:
+            raise forked()
         self._subscriptions.add(prefix, listener, self._wire)
         if self._wire is not None:
             self._subscriptions.open(self._wire)
@@ -175,9 +179,7 @@ class Link:
         reason = self._closed or reason_of(error, self._timeout)
         again = []
         for waiter in wire.in_flight:
-            if waiter.safe and not unheard and self._closed is None:
-                waiter.safe = False  # Once.
-                waiter.replies.clear()
+            if not unheard and self._closed is None and waiter.again():
                 again.append(waiter)
             else:
                 waiter.fail(reason)
@@ -234,7 +236,7 @@ class Link:
             self._loop.call_soon(self._flush)
             return True
         if os.getpid() != self._pid:
-            raise _forked()
+            raise forked()
         wire.send(waiter)
         if self._timer is None:
             self._arm()
@@ -254,7 +256,7 @@ class Link:
         if self._closed is not None:
             raise self._closed(operation)
         if os.getpid() != self._pid:
-            raise _forked()
+            raise forked()
         if self._recovery.hopeless and not self._recovery.soon:
             raise reason_of(self._recovery.error, self._timeout)(operation)
 
@@ -294,7 +296,3 @@ class Link:
             self._arm(self._timeout / 4)
         else:
             wire.drop(TimeoutError())
-
-
-def _forked() -> CacheClosed:
-    return CacheClosed("the cache was opened in another process, before a fork")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from cachekit.core.clock import Clock
@@ -68,7 +69,7 @@ class Lookup:
         self.is_quiet = near is not None and observer is None
         """Whether a near hit needs nothing but to be counted."""
         self._strict = policy.consistency == "strict"
-        self._near_limit = float("inf") if policy.near is None else policy.near
+        self._near_limit = inf if policy.near is None else policy.near
 
     def near(self, key: str) -> Slot | None:
         """The slot of a valid and fresh value in this process' memory."""
@@ -116,24 +117,35 @@ class Lookup:
 
     async def look_in_redis(self, key: str) -> Look:
         """What Redis holds by now; raises CacheUnavailable, and counts nothing but what is corrupt."""
-        placeholder = None if self._near is None else self._near.expect(key)
-        look = None
         began = self._monotonic()
-        try:
-            if self._strict or not self._log.live:
-                stored = await self._get_with_log(key)
-            else:
-                stored = await self._store.get(key)
-            self._counters.read_seconds.record(self._monotonic() - began)
-            try:
-                found = None if stored is None else self._judge.judge_at_once(key, stored)
-            except OtherLog:
-                found = await self._judge.judge(key, stored)
-            look = Look(found, stored)
-        finally:
-            if placeholder is not None:
-                self._settle(key, placeholder, look)
+        if self._strict or not self._log.live:
+            look = await self._judged(key, await self._get_with_log(key))
+        elif self._near is not None and (placeholder := self._near.expect(key)) is not None:
+            look = await self._look_to_keep(key, self._near, placeholder)
+        else:
+            look = await self._judged(key, await self._store.get(key))
+        self._counters.read_seconds.record(self._monotonic() - began)
         return look
+
+    async def _look_to_keep(self, key: str, near: NearSpace, placeholder: object) -> Look:
+        """Keep nearby what is read, if it is fresh and nothing is heard of the key meanwhile."""
+        try:
+            stored, left = await self._store.get_with_expiry(key)
+            look = await self._judged(key, stored)
+            if look.found is not None and look.found.state == "fresh":
+                # What Redis forgets earlier, because another service wrote it so, goes here as early.
+                near.settle(
+                    placeholder, self._slot(key, look.found, at_most=left / 1000 if left >= 0 else inf)
+                )
+        finally:
+            near.withdraw(key, placeholder)
+        return look
+
+    async def _judged(self, key: str, stored: bytes | None) -> Look:
+        try:
+            return Look(None if stored is None else self._judge.judge_at_once(key, stored), stored)
+        except OtherLog:
+            return Look(await self._judge.judge(key, stored), stored)
 
     def _look_near(self, key: str) -> Look | None:
         slot = self.near(key)
@@ -142,38 +154,23 @@ class Lookup:
         return Look(self._hit(key, Found(slot.record, slot.fresh(), "near", slot.record.age(self._time()))))
 
     async def _ask_many(self, keys: list[str]) -> dict[str, Look]:
-        looks: dict[str, Look] = {}
-        placeholders = [None if self._near is None else self._near.expect(key) for key in keys]
         try:
             if self._strict or not self._log.live:
                 self._log.start()
                 await self._log.read()
-            for key, stored in zip(keys, await self._store.get_many(keys), strict=True):
-                looks[key] = Look(await self._judge.judge(key, stored), stored)
+            replies = await self._store.get_many(keys)
+            looks = {key: await self._judged(key, stored) for key, stored in zip(keys, replies, strict=True)}
         except CacheUnavailable as error:
             self.outage(error)
             if self._policy.outage == "raise":
                 raise
             looks = {key: Look(self._survivor(key), reachable=False) for key in keys}
-        finally:
-            for key, placeholder in zip(keys, placeholders, strict=True):
-                self._settle(key, placeholder, looks.get(key))
         for key, look in looks.items():
             if look.found is None:
                 self._missed(key)
             else:
                 self._hit(key, look.found)
         return looks
-
-    def _settle(self, key: str, placeholder: object | None, look: Look | None) -> None:
-        """Keep what was read of `key` nearby, if it may be, and nothing was heard of it meanwhile."""
-        near, found = self._near, None if look is None else look.found
-        if near is None or placeholder is None:
-            return
-        if found is not None and found.source == "redis" and found.state == "fresh":
-            near.settle(placeholder, self._slot(key, found))
-        else:
-            near.withdraw(key, placeholder)
 
     async def _get_with_log(self, key: str) -> bytes | None:
         """Sent together: one round trip, unless the log has much news."""
@@ -203,10 +200,10 @@ class Lookup:
         if self._observer is not None:
             self._observer.observe(Outage(self._name, error.operation))
 
-    def _slot(self, key: str, found: Found) -> Slot:
+    def _slot(self, key: str, found: Found, *, at_most: float) -> Slot:
         # Valid by all rules known; of those up to the log's position none is unknown.
         record = found.record
-        life = min(record.ttl - found.age, self._near_limit)
+        life = min(record.ttl - found.age, self._near_limit, at_most)
         return Slot(
             key,
             record,

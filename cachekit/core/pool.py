@@ -49,6 +49,10 @@ class MemoryPool:
         found: bytes | None = await self.send(("GET", key))
         return found
 
+    async def get_with_expiry(self, key: str) -> list[Any]:
+        """GET and PTTL."""
+        return await self.send_all([("GET", key), ("PTTL", key)], operation="GET")
+
     async def send(self, command: Command, *, safe: bool = False) -> Any:  # noqa: ARG002
         """One command."""
         send = self._client.execute_command

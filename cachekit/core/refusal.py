@@ -26,7 +26,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from cachekit.errors import CacheUnavailable
+from cachekit.errors import CacheClosed, CacheUnavailable
 
 Reason = Callable[[str], Exception]
 """From the name of an operation to why it failed."""
@@ -92,6 +92,16 @@ def unavailable(operation: str, error: BaseException) -> CacheUnavailable:
     refused = CacheUnavailable(f"Redis could not serve {operation}: {_trouble(error)}", operation=operation)
     refused.__cause__ = error
     return refused
+
+
+def closed(_: str = "") -> CacheClosed:
+    """The reason of whatever is done after `Store.close`."""
+    return CacheClosed("the cache is closed")
+
+
+def forked() -> CacheClosed:
+    """Why a child process can do nothing over its parent's connection."""
+    return CacheClosed("the cache was opened in another process, before a fork")
 
 
 def reason_of(error: Exception, timeout: float) -> Reason:

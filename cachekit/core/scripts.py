@@ -37,7 +37,7 @@ def fingerprint(value: bytes | None) -> bytes:
 # the same value wanting, one loads, and the others learn of its result.
 # KEYS[1] the value, KEYS[2] its lease; ARGV[1] the token, ARGV[2] the lease's life in milliseconds,
 # ARGV[3] the fingerprint of the value seen, '' for none.
-# Returns the value, if it is another one by now; 0 if the lease is granted; else the milliseconds that
+# Returns the value, if it is another one by now, nil if it is gone; 0 if the lease is granted; else the milliseconds that
 # the lease of somebody else has left to live.
 ACQUIRE: Final = (
     _FINGERPRINT
@@ -46,7 +46,7 @@ local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'table' then
     found = ''
 end
-if found and print_of(found) ~= ARGV[3] then
+if (found and print_of(found) or '') ~= ARGV[3] then
     return found
 end
 local left = redis.call('PTTL', KEYS[2])

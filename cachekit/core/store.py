@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import lru_cache
@@ -14,11 +15,11 @@ from cachekit.core.connection import Dialer, parse
 from cachekit.core.dedicated import Dedicated
 from cachekit.core.embedded import EmbeddedServer
 from cachekit.core.pool import MemoryPool, memory_server
-from cachekit.core.refusal import is_wrong_type, unavailable
+from cachekit.core.refusal import closed, is_wrong_type, unavailable
 from cachekit.core.topology import Single, Topology
 from cachekit.core.tracking import Listener
 from cachekit.core.wire import Command
-from cachekit.errors import CacheClosed, CacheUnavailable
+from cachekit.errors import CacheUnavailable
 
 SCAN_BATCH = 500
 """Keys looked at by one SCAN: some 0.2 ms of the server's time, so that no other client notices."""
@@ -100,6 +101,8 @@ class Store:
         self._topology = topology
         self._look_up = topology.get
         self._shapes = topology.shapes
+        self._texts: Counter[str] = Counter()
+        """How often each script was sent as text."""
         self._closed = False
 
     def close(self) -> None:
@@ -117,13 +120,34 @@ class Store:
         Those who ask for one key at the same moment may get the same object.
         """
         if self._closed:
-            raise _closed()
+            raise closed()
         try:
             return await self._look_up(key)
         except RedisError as error:
             if is_wrong_type(error):
                 return b""
             raise unavailable("GET", error) from error
+
+    async def get_with_expiry(self, key: str) -> tuple[bytes | None, int]:
+        """What `get` gives, and how many milliseconds it has to live; -1 if it never expires, -2 for None.
+
+        Least server version 2.6. Not atomic, but in one write: if another writes the key in between, the
+        push of that change comes after both replies. Bytes that expire in between have 0 to live.
+        """
+        if self._closed:
+            raise closed()
+        try:
+            found, left = await self._topology.get_with_expiry(key)
+        except RedisError as error:
+            raise unavailable("GET", error) from error
+        if is_wrong_type(found):
+            found = b""
+        for reply in (found, left):
+            if isinstance(reply, Exception):
+                raise unavailable("GET", reply) from reply
+        if found is None:
+            return None, -2
+        return found, 0 if left == -2 else left  # noqa: PLR2004 - PTTL of no key
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """What `get` gives for each key, in one round trip."""
@@ -151,7 +175,7 @@ class Store:
     async def execute(self, *command: str | bytes | float) -> Any:
         """Any one command; in a cluster it goes to the node that has its key, the first after the name."""
         if self._closed:
-            raise _closed()
+            raise closed()
         operation = str(command[0])
         name = operation.upper()
         try:
@@ -181,23 +205,30 @@ class Store:
     async def run_script(
         self, script: str, keys: str | Sequence[str], *arguments: str | bytes | float
     ) -> Any:
-        """Run one of `cachekit.core.scripts` by its digest; its text travels once a server.
+        """Run one of `cachekit.core.scripts` by its digest; its text travels first, and when it is missed.
 
         Several keys must lie in one slot of a cluster, that is, share a `{tag}`.
         """
         names = [keys] if isinstance(keys, str) else keys
-        try:
-            return await self.execute("EVALSHA", _digest(script), len(names), *names, *arguments)
-        except CacheUnavailable as error:
-            # The server has not seen the script yet, was restarted, or its scripts were flushed.
-            if not isinstance(error.__cause__, NoScriptError):
-                raise
-        return await self.execute("EVAL", script, len(names), *names, *arguments)
+        texts = self._texts
+        while True:
+            sent = texts[script]
+            if sent:
+                try:
+                    return await self.execute("EVALSHA", _digest(script), len(names), *names, *arguments)
+                except CacheUnavailable as error:
+                    # Another node of the cluster, a restarted server, or one whose scripts were flushed.
+                    if not isinstance(error.__cause__, NoScriptError):
+                        raise
+            # If somebody has sent the text since, a further digest will come after it on the connection.
+            if texts[script] == sent:
+                texts[script] += 1
+                return await self.execute("EVAL", script, len(names), *names, *arguments)
 
     async def scan(self, pattern: str) -> AsyncIterator[list[bytes]]:
         """Batches of keys that match the glob. May repeat keys, and may miss those that come meanwhile."""
         if self._closed:
-            raise _closed()
+            raise closed()
         try:
             for node in await self._topology.primaries():
                 cursor: int | bytes = 0
@@ -214,7 +245,7 @@ class Store:
     async def ping(self) -> None:
         """Raises CacheUnavailable unless Redis answers: in a cluster, each node that holds keys."""
         if self._closed:
-            raise _closed()
+            raise closed()
 
         try:
             nodes = await self._topology.primaries()
@@ -237,20 +268,16 @@ class Store:
         in use.
         """
         if self._closed:
-            raise _closed()
+            raise closed()
         return self._topology.dedicated(key)
 
     async def _send_all(self, commands: Sequence[Command], operation: str, *, safe: bool) -> list[Any]:
         if self._closed:
-            raise _closed()
+            raise closed()
         try:
             return await self._topology.send_all(commands, operation=operation, safe=safe)
         except RedisError as error:
             raise unavailable(operation, error) from error
-
-
-def _closed() -> CacheClosed:
-    return CacheClosed("the cache is closed")
 
 
 async def _ping(node: Any) -> None:

@@ -47,6 +47,9 @@ class Topology(Protocol):
     def get(self, key: str) -> Awaitable[bytes | None]:
         """GET."""
 
+    def get_with_expiry(self, key: str) -> Awaitable[Sequence[Any]]:
+        """The replies to GET and PTTL, errors among them."""
+
     def send(self, command: Command, *, safe: bool = False) -> Awaitable[Any]:
         """One command, to the server that has its key; `safe` if running it twice does no harm."""
 
@@ -87,6 +90,7 @@ class Single:
         self._link = Link(dial, budget=self._budget, timeout=timeout, moves=moves)
         self.shapes = redis_py_shapes()
         self.get = self._link.get
+        self.get_with_expiry = self._link.get_with_expiry
         self.send = self._link.send
         self.send_all = self._link.send_all
         self.track = self._link.track
@@ -116,4 +120,4 @@ async def dedicate(
         try:
             yield Dedicated(connection, shapes)
         finally:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect()

@@ -37,7 +37,6 @@ class Waiter:
         operation: str,
         payload: bytes,
         future: "asyncio.Future[Any]",
-        *,
         safe: bool = False,
         wanted: int = 0,
     ) -> None:
@@ -51,8 +50,24 @@ class Waiter:
         self.joined: list[asyncio.Future[Any]] | None = None
         self.safe = safe
         self.wanted = wanted
-        self.replies: list[Any] = []
-        self.since = 0.0
+        if wanted:
+            self.replies: list[Any] = []
+        self.since: float
+        """When it was written, by the loop's clock."""
+
+    def join(self, future: "asyncio.Future[Any]") -> None:
+        """Let one more wait for the reply."""
+        if self.joined is None:
+            self.joined = [future]
+        else:
+            self.joined.append(future)
+
+    def again(self) -> bool:
+        """Whether it may be written once more, on another connection; once."""
+        safe, self.safe = self.safe, False
+        if self.wanted:
+            self.replies.clear()
+        return safe
 
     def settle(self, reply: Any) -> None:
         """Give everyone the very same reply; an error to each one of its own."""
@@ -180,9 +195,8 @@ class Wire(asyncio.Protocol):
                     reply = waiter.replies
                 in_flight.popleft()
                 waiter.settle(reply)
-                for each in reply if waiter.wanted else (reply,):
-                    if isinstance(each, RedisError) and self._owner is not None:
-                        self._owner.refused(self, each)
+                if reply.__class__ is not bytes and reply is not None:
+                    self._look_for_refusals(reply if waiter.wanted else (reply,))
         except RedisConnectionError as error:  # No later reply can be trusted, either.
             self.drop(error)
 
@@ -209,6 +223,11 @@ class Wire(asyncio.Protocol):
         if owner is not None:
             self.error = error
             owner.dropped(self, error)
+
+    def _look_for_refusals(self, replies: Sequence[Any]) -> None:
+        for reply in replies:
+            if isinstance(reply, RedisError) and self._owner is not None:
+                self._owner.refused(self, reply)
 
     def _push(self, push: list[Any]) -> None:
         # Other kinds (a message, a server's maintenance) are not for us.

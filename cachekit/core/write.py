@@ -19,6 +19,7 @@ from cachekit.core.lookup import Lookup
 from cachekit.core.near import NearSpace
 from cachekit.core.policy import Policy
 from cachekit.core.records import Records, lifetime, restamp
+from cachekit.core.rules import Stamp
 from cachekit.core.store import Store
 from cachekit.core.sweep import Sweeper
 from cachekit.errors import CacheUnavailable
@@ -84,7 +85,7 @@ class Write:
                 look = await self._lookup.look_in_redis(key)
                 if look.found is not None:
                     return False
-                record = self._records.of(key, value, policy, tags=tags, stamp=await self._log.stamp())
+                record = self._records.of(key, value, policy, tags=tags, stamp=await self._stamp(policy))
                 encoded = self._codec.encode(record, policy)
                 placed = await put_in_place(
                     self._store, key, encoded, px=lifetime(record), seen=look.seen, force=False
@@ -123,13 +124,19 @@ class Write:
         await self._load.forget(key)
         with self._lookup.counting_outages():
             for attempt in range(_ATTEMPTS):
-                stamped = restamp(record, await self._log.stamp())
+                stamped = restamp(record, await self._stamp(policy))
                 encoded = self._codec.encode(stamped, policy)
                 force = attempt == _ATTEMPTS - 1
                 if await overwrite(self._store, key, encoded, px=lifetime(stamped), force=force):
                     break
                 await self._log.append(self._name, "key", key)
         self._done(key, len(encoded), record.ttl)
+
+    async def _stamp(self, policy: Policy) -> Stamp:
+        if policy.consistency == "strict":
+            # A rule of before this write that has not been heard of yet must not hit what is written.
+            await self._log.read()
+        return await self._log.stamp()
 
     def _done(self, key: str, size: int, ttl: float) -> None:
         # The push about our own write may come after the reply to it: a read must not fall in between.

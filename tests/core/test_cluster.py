@@ -55,9 +55,12 @@ async def test_one_connection_for_each_primary(cluster):
 async def test_a_script_runs_where_its_keys_are(cluster):
     """Several keys share a slot."""
     async with opened(cluster) as store:
-        for number in range(10):
-            keys = [f"{{{number}}}a", f"{{{number}}}b"]
-            assert await store.run_script("return KEYS", keys) == [key.encode() for key in keys]
+        keys = [[f"{{{number}}}a", f"{{{number}}}b"] for number in range(30)]
+        before = calls(cluster, "eval")
+        found = await asyncio.gather(*(store.run_script("return KEYS", pair) for pair in keys))
+        assert found == [[key.encode() for key in pair] for pair in keys]
+        after = calls(cluster, "eval")
+        assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 1], "a text a node"
         with pytest.raises(CacheUnavailable, match="different slots"):
             await store.run_script("return KEYS", ["a", "b"])
 
@@ -81,6 +84,7 @@ async def test_a_slot_under_way_is_asked_for_at_its_new_home(cluster):
         with cluster.moving(slot, (cluster.shard_of(slot) + 1) % 3):
             assert await store.get(KEYS[0]) == KEYS[0].encode()
             assert await store.get_many(KEYS) == [key.encode() for key in KEYS]
+            assert await store.get_with_expiry(KEYS[0]) == (KEYS[0].encode(), -1)
             await store.set(KEYS[0], b"new", px=60_000)
             assert await store.get(KEYS[0]) == b"new"
         assert await store.get(KEYS[0]) == b"new"
@@ -92,6 +96,7 @@ async def test_a_moved_slot_is_found(cluster):
         await store.set(KEYS[0], b"1", px=60_000)
         slot = key_slot(KEYS[0].encode())
         cluster.move_slot(slot, (cluster.shard_of(slot) + 1) % 3)
+        assert (await store.get_with_expiry(KEYS[0]))[0] == b"1"
         assert await store.get(KEYS[0]) == b"1"
         assert await store.get_many(KEYS[:2]) == [b"1", None]
         assert store._topology._slots[slot] is not None

@@ -99,9 +99,9 @@ def test_a_master_is_named_by_its_sentinels():
     """The user and password are the master's; the Sentinels have their own."""
     url = "redis+sentinel://bob:p%40s@a,b:26380/my%20master/2?sentinel_password=own&protocol=2"
     dial = parse(url, app="a", timeout=1).dial
-    assert (dial.sentinels, dial.name) == ((("a", 26379), ("b", 26380)), "my master")
-    assert dial.options["password"] == "own"
-    options = dial.dialer._options
+    assert (dial._sentinels, dial._name) == ((("a", 26379), ("b", 26380)), "my master")
+    assert dial._asker._options["password"] == "own"
+    options = dial._dialer._options
     assert [options[name] for name in ("username", "password", "db", "protocol")] == ["bob", "p@s", 2, 2]
 
 

@@ -261,6 +261,25 @@ async def test_what_was_invalidated_is_no_old_entry(shop, cache, clock, script_g
     assert seen_by_factory == [None]
 
 
+async def test_what_another_process_deleted_is_no_old_entry(shop, peer, cache, clock, script_gate):
+    """After the look, and before the lease: `not_modified` must not bring it back."""
+    await grow_stale(shop, clock, shop.key("a"))
+    seen_by_factory = []
+
+    async def load(ctx):
+        seen_by_factory.append(ctx.stale)
+        return "new"
+
+    arrived, gate = script_gate(cache, ACQUIRE)
+    assert await shop.get_or_set(shop.key("a"), load) == "old"
+    await arrived.wait()
+    await peer.delete(shop.key("a"))
+    gate.set()
+    await settled()
+    assert seen_by_factory == [None]
+    await seen(shop, shop.key("a"), "new")
+
+
 # Many keys at once.
 
 

@@ -282,6 +282,21 @@ async def test_an_own_rule_that_is_given_an_old_position_is_in_force_at_once(our
     assert ours.rules.incarnation != incarnation or not ours.spares(5, "t")
 
 
+async def test_an_incarnation_that_ended_does_not_come_back(ours, theirs, standalone):
+    """The server goes back twice, behind the end of the first log, and others go on with that."""
+    await ours.follow()
+    for _ in range(2):
+        first, _ = await ours.log.append("shop", "tag", "t")
+    await ours.hears(2)
+    go_back_in_time(standalone, 2)
+    await until(lambda: ours.rules.incarnation != first, "the first jump is noticed")
+    second = ours.rules.incarnation
+    go_back_in_time(standalone, 2)
+    await theirs.log.append("shop", "tag", "t")
+    await until(lambda: ours.rules.incarnation != second, "the second jump is noticed")
+    assert ours.rules.incarnation != first
+
+
 async def test_processes_that_notice_together_begin_one_incarnation(ours, theirs, standalone):
     """The second finds that the first has done so."""
     for each in (ours, theirs):
@@ -461,21 +476,37 @@ async def two(standalone, clock):
 
 
 async def test_a_strict_reader_sees_an_invalidation_at_once(two):
-    """Though nothing reaches its follower."""
+    """Though nothing has reached its follower: it does not answer before it has read the log itself."""
     ns, strict = two
     await ns.set(ns.key("a"), "v", tags=["t"])
     assert await strict.get(ns.key("a")) == "v"
-    follower = strict._runtime().log
-    async with follower._lock:
+    runtime = strict._runtime()
+    async with runtime.log._lock:
         await ns.invalidate(tags=["t"])
         reading = asyncio.create_task(strict.get(ns.key("a")))
-        await asyncio.sleep(0)
+        for _ in range(10):
+            await runtime.store.ping()
+        assert not reading.done()
     assert await reading is None
     for _ in range(20):
         await ns.set(ns.key("a"), "v", tags=["t"])
         assert await strict.get(ns.key("a")) == "v"
         await ns.invalidate(tags=["t"])
         assert await strict.get(ns.key("a")) is None
+
+
+@pytest.mark.parametrize("only", [None, "absent"])
+async def test_a_strict_writer_is_not_hit_by_an_earlier_rule(two, only):
+    """Another process has cleared, and nothing has reached our follower: what we set then is kept."""
+    ns, strict = two
+    assert await strict.get(ns.key("a")) is None
+    follower = strict._runtime().log
+    async with follower._lock:
+        await ns.clear()
+        writing = asyncio.create_task(strict.set(ns.key("a"), "v", only=only))
+        await asyncio.sleep(0)
+    await writing
+    assert await strict.get(ns.key("a")) == "v"
 
 
 async def test_strict_reads_of_one_turn_share_one_look_at_the_log(two, standalone):

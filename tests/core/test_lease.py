@@ -59,6 +59,12 @@ async def test_who_saw_something_else_gets_what_lies_there(store, seen):
     assert await ttl(store) == -2
 
 
+async def test_who_saw_what_is_gone_is_told_so(store):
+    """It may have been deleted: what was seen there is of no use any more."""
+    assert await acquire(store, KEY, seen=b"old", seconds=LONG) == Changed(None)
+    assert await ttl(store) == -2
+
+
 @pytest.mark.parametrize("value", [b"", b"v", b"x" * 255, b"x" * 256 + b"y", b"\x00\xff" * 5_000])
 async def test_who_saw_what_lies_there_gets_the_lease(store, value):
     """Of any length: its ends and its length tell it."""

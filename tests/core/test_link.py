@@ -5,7 +5,7 @@ import gc
 import subprocess
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from support.servers import until
 
 from cachekit.core import link as link_module
+from cachekit.core.breaker import Breaker
 from cachekit.core.budget import Budget
 from cachekit.core.connection import parse
 from cachekit.core.link import Link
@@ -232,7 +233,7 @@ async def test_a_server_that_comes_back_is_found_by_itself(standalone):
         assert await store.get("k") is None
 
 
-async def test_a_thousand_callers_of_a_dead_server_make_one_attempt():
+async def test_a_thousand_callers_of_a_dead_server_make_one_attempt(clock):
     """No thundering herd: who comes during the attempt waits for it, who comes later fails at once."""
     attempts = []
 
@@ -242,6 +243,7 @@ async def test_a_thousand_callers_of_a_dead_server_make_one_attempt():
         raise TimeoutError
 
     link = Link(dial, budget=Budget(1, timeout=1), timeout=1)
+    link._recovery._breaker = Breaker(clock)  # Its next attempt is never due.
     outcomes = await asyncio.gather(*(link.get(f"k{n}") for n in range(1_000)), return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {CacheUnavailable}
     for _ in range(1_000):
@@ -337,10 +339,55 @@ async def test_nothing_is_left_behind(standalone):
     assert ours(standalone) == []
 
 
+async def cancelled_at_every_turn(dial):
+    """Tasks that dial: the first is cancelled before its first turn, the next one turn later …"""
+    turns = 0
+    while True:
+        task = asyncio.create_task(dial())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not task.cancel():
+            await (await task).disconnect()
+            return
+        yield task
+        turns += 1
+
+
 def open_files():
     """How many this process has; 0 where the system does not tell."""
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+@pytest.mark.parametrize("command", [("PING",), ("BLPOP", "nothing", 0)], ids=["used", "broken"])
+async def test_a_dedicated_tls_connection_is_closed_when_its_context_ends(tls_server, command):
+    """Not a round trip later, when the server has said goodbye, too: the loop might end before."""
+    async with open_store(tls_server.url, app="linked", max_connections=4, timeout=2) as store:
+        await store.ping()
+        before = open_files()
+        async with store.dedicated("k") as own:
+            with suppress(CacheUnavailable):
+                await own.execute(*command, timeout=0.1)
+        assert open_files() == before
+
+
+async def test_a_tls_link_is_closed_when_its_store_is(tls_server):
+    """All of it: the socket, too."""
+    before = open_files()
+    async with open_store(tls_server.url, app="linked", max_connections=4, timeout=2) as store:
+        await store.ping()
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("kind", ["standalone", "tls_server"])
+async def test_a_dial_cancelled_at_any_turn_leaves_nothing(request, kind):
+    """No connection is returned, and no socket stays; TLS's farewell may take the server's answer."""
+    dial = parse(request.getfixturevalue(kind).url, app="linked", timeout=2).dial
+    before = open_files()
+    async for task in cancelled_at_every_turn(dial):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: open_files() == before, "the socket is closed")
 
 
 async def test_a_reply_that_nobody_asked_for_ends_the_connection():
@@ -391,6 +438,10 @@ async def main():
         if child == 0:
             try:
                 store._topology.get("k")
+            except CacheClosed:
+                pass
+            try:
+                store.track("shop:", None)
             except CacheClosed:
                 store._topology._link.close()
                 del store

@@ -300,6 +300,24 @@ async def test_a_rule_that_does_not_match_leaves_it_near(shop, cache):
     assert lookup.near(shop.key("a")).position == lookup.rules.newest
 
 
+@pytest.mark.parametrize("read", ["before", "meanwhile"])
+async def test_an_own_rule_hides_no_earlier_one_of_another_process(shop, peer, cache, read):
+    """Theirs has not reached us when ours is in force: what is looked at in between still dies by it."""
+    await shop.set(shop.key("a"), "v", tags=["t"])
+    await is_near(shop, shop.key("a"))
+    log = cache.runtime().log
+    await until(lambda: log.live, "the mirror follows")
+    async with log._lock:
+        await peer.invalidate(tags=["t"])
+        await shop.invalidate(tags=["another"])
+        await until(lambda: not log.live, "the follower has heard of it, and waits for its turn")
+        if read == "meanwhile":
+            shop._here().watcher.changed(shop.key("a"))
+        log.live = True
+        await shop.get(shop.key("a"))
+    await gone(shop, shop.key("a"))
+
+
 @pytest.fixture
 async def outage_cache(standalone, clock):
     """On a server that can be killed; values are served for a minute after its last word."""
@@ -369,3 +387,16 @@ async def test_who_read_first_may_change_what_it_got(cache, value):
     first.clear()
     assert (await ns.get_entry(ns.key("a"))).source == "near"
     assert await ns.get(ns.key("a")) == value
+
+
+async def test_what_redis_forgets_earlier_is_kept_no_longer_nearby(cache, clock):
+    """Another service's value has a longer ttl than its key has to live: the key's life counts."""
+    ns = cache.namespace("shop")
+    await ns.get(ns.key("a"))
+    await until(lambda: ns._here().watcher.live and cache.runtime().log.live, "the near store to open")
+    theirs = {"data": 1, "timestamp": "2026-11-18T11:06:40Z", "ttl": 300}
+    clock.now = 1_795_000_000.0
+    await cache.store.set(ns.key("a"), msgspec.json.encode(theirs), px=20_000)
+    await is_near(ns, ns.key("a"))
+    clock.advance(21)
+    assert ns._here().lookup.near(ns.key("a")) is None

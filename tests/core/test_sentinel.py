@@ -3,9 +3,12 @@
 import asyncio
 
 import pytest
+from core.test_link import cancelled_at_every_turn, open_files
 from core.test_tracking import Heard
-from redis.asyncio.sentinel import Sentinel
+from support.sentinel_server import MASTER, PATIENT
+from support.servers import until
 
+from cachekit.core.connection import MasterDialer, parse
 from cachekit.core.store import open_store
 from cachekit.errors import CacheUnavailable
 
@@ -26,7 +29,7 @@ async def test_the_master_is_found(sentinels):
 
 
 async def test_after_a_failover_the_new_master_is_found(sentinels):
-    """By itself; the listener is told of the gap."""
+    """By itself; the listener is told of the gap. Then the Sentinels bear silence again."""
     async with opened(sentinels.url) as store:
         heard = Heard()
         store.track("shop:", heard)
@@ -34,11 +37,12 @@ async def test_after_a_failover_the_new_master_is_found(sentinels):
         await sentinels.fail_over()
         await heard.hears("lost")
         await heard.hears("opened")
-        async with asyncio.timeout(10):
-            # The Sentinels of a busy machine may change their mind once more.
-            while sentinels.master.call("GET", "shop:a") != "value":
-                await outcome(store.set("shop:a", b"value", px=60_000))
+        await store.set("shop:a", b"value", px=60_000)
+        assert sentinels.master.call("GET", "shop:a") == "value"
         await heard.hears("shop:a")
+    for sentinel in sentinels.sentinels:
+        patience = sentinel.call("SENTINEL", "MASTER", MASTER)["down-after-milliseconds"]
+        assert int(patience) == PATIENT
 
 
 @pytest.mark.parametrize("verb", ["set", "pipeline"])
@@ -76,19 +80,45 @@ async def test_a_server_that_says_it_is_no_master_is_refused(sentinels, monkeypa
     """A Sentinel may be behind: the server itself is asked, too."""
     replica = next(server for server in sentinels.servers if server is not sentinels.master)
 
-    async def named(self, name):
+    async def named(self):
         return replica.address
 
-    monkeypatch.setattr(Sentinel, "discover_master", named)
+    monkeypatch.setattr(MasterDialer, "_master", named)
     async with opened(sentinels.url) as store:
         with pytest.raises(CacheUnavailable, match="PING: ConnectionError"):
             await store.ping()
 
 
 async def test_a_dead_sentinel_is_passed_over(sentinels):
-    """The next one is asked."""
-    async with opened(sentinels.url.replace("://", "://127.0.0.1:1,")) as store:
-        await store.ping()
+    """The next one is asked, and is the first to be asked from then on."""
+    dial = parse(sentinels.url.replace("://", "://127.0.0.1:1,"), app="watched", timeout=2).dial
+    await (await dial()).disconnect()
+    assert dial._sentinels[0] == sentinels.sentinels[0].address
+    assert dial._sentinels[-1] != dial._sentinels[0]
+
+
+async def test_a_sentinel_that_does_not_answer_is_passed_over(sentinels):
+    """In its share of the time."""
+    with sentinels.sentinels[0].paused():
+        async with opened(sentinels.url) as store:
+            await store.ping()
+
+
+async def test_a_dial_cancelled_at_any_turn_leaves_nothing(sentinels):
+    """It is cancelled, not returned, and no Sentinel and no server has a connection of it."""
+    dial = parse(sentinels.url, app="watched", timeout=2).dial
+    before = open_files()
+    async for task in cancelled_at_every_turn(dial):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: open_files() == before, "the socket is closed")
+    servers = (*sentinels.servers, *sentinels.sentinels)
+    await until(lambda: not any(map(watched, servers)), "nobody has a connection of ours")
+
+
+def watched(server):
+    """Our connections to `server`."""
+    return [client for client in server.call("CLIENT LIST") if client["name"] == "watched"]
 
 
 async def test_an_unknown_master_is_an_outage(sentinels):

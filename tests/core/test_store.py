@@ -40,6 +40,50 @@ async def test_another_type_is_empty_bytes(store):
     assert await store.get_many([]) == []
 
 
+async def test_an_expiry_comes_with_the_value(store):
+    """In milliseconds; -1 for a value that stays, -2 where there is none. Another type is empty bytes."""
+    await store.set("k", b"value", px=60_000)
+    value, left = await store.get_with_expiry("k")
+    assert value == b"value"
+    assert 0 < left <= 60_000
+    await store.pipeline([("SET", "stays", "1"), ("RPUSH", "list", "a")])
+    assert await store.get_with_expiry("stays") == (b"1", -1)
+    assert await store.get_with_expiry("list") == (b"", -1)
+    assert await store.get_with_expiry("x") == (None, -2)
+
+
+async def test_expiries_of_one_key_in_one_batch_are_asked_for_once(standalone):
+    """As `get`: only the first was written before the others came, and a write in between starts anew."""
+    async with open_store(standalone.url, app="stored", max_connections=4, timeout=2) as store:
+        await store.set("k", b"old", px=60_000)
+        standalone.call("CONFIG", "RESETSTAT")
+        reads = [store.get_with_expiry("k") for _ in range(1_000)]
+        write = store.set("k", b"new", px=120_000)
+        *_, (value, left) = await asyncio.gather(*reads, write, store.get_with_expiry("k"))
+        assert calls(standalone, "get", "pttl") == [3, 3]
+        assert value == b"new"
+        assert left > 60_000
+
+
+async def test_what_expires_as_it_is_read_has_nothing_left_to_live(standalone, monkeypatch):
+    """Not -1 and not -2, which a reader might take for no limit."""
+    async with open_store(standalone.url, app="stored", max_connections=4, timeout=2) as store:
+        replies = asyncio.get_running_loop().create_future()
+        replies.set_result([b"value", -2])
+        monkeypatch.setattr(store._topology, "get_with_expiry", lambda _: replies)
+        assert await store.get_with_expiry("k") == (b"value", 0)
+
+
+async def test_an_expiry_that_is_refused_is_an_outage(standalone):
+    """Whichever of the two commands it was."""
+    standalone.call("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all", "-pttl")
+    url = standalone.url.replace("://", "://reader:secret@")
+    async with open_store(url, app="stored", max_connections=4, timeout=2) as store:
+        with pytest.raises(CacheUnavailable, match="does not permit"):
+            await store.get_with_expiry("k")
+    standalone.call("ACL", "DELUSER", "reader")
+
+
 async def test_unlink_counts_what_was_there(store):
     """One key or many."""
     await store.pipeline([("SET", f"k{number}", "1") for number in range(3)])
@@ -64,14 +108,24 @@ async def test_a_refused_command_of_a_pipeline_is_raised_after_all_have_run(stor
 
 
 async def test_a_script_travels_once(standalone):
-    """By its digest; its text only where the server does not know it."""
+    """Its text goes first, and again where the server has lost it: once, however many call at that moment."""
+    script = "return {KEYS[1], ARGV[1]}"
+    standalone.call("CONFIG", "RESETSTAT")
     async with open_store(standalone.url, app="stored", max_connections=4, timeout=2) as store:
-        for _ in range(3):
-            assert await store.run_script("return {KEYS[1], ARGV[1]}", "k", "a") == [b"k", b"a"]
+        for lost in range(2):
+            runs = (store.run_script(script, ["k"], str(number)) for number in range(20))
+            found = await asyncio.gather(*runs)
+            assert found == [[b"k", str(number).encode()] for number in range(20)]
+            assert calls(standalone, "eval", "evalsha") == [1, 39 if lost else 19]
+            standalone.call("SCRIPT", "FLUSH")
         assert await store.run_script("return #KEYS", ["{t}a", "{t}b"]) == 2
-        assert standalone.call("INFO", "commandstats")["cmdstat_eval"]["calls"] == 2
-        standalone.call("SCRIPT", "FLUSH")
-        assert await store.run_script("return #KEYS", ["{t}a"]) == 1
+
+
+def calls(server, *commands):
+    """How often the server has run each, those it refused included, since we asked last."""
+    stats = server.call("INFO", "commandstats")
+    server.call("CONFIG", "RESETSTAT")
+    return [stats.get(f"cmdstat_{command}", {"calls": 0})["calls"] for command in commands]
 
 
 async def test_scan_finds_what_is_there(store):
@@ -167,6 +221,7 @@ async def test_a_closed_store_refuses(store):
     for call in (
         store.get("k"),
         store.get_many(["k"]),
+        store.get_with_expiry("k"),
         store.set("k", b"", px=1),
         store.pipeline([("GET", "k")]),
         store.run_script("return 1", "k"),

@@ -26,6 +26,15 @@ class Reader(Protocol):
         """Of everything up to this moment he has heard."""
 
 
+class Nobody:
+    """Who does what no client does."""
+
+    index, troubled_at, heard = -1, 0, 0
+
+
+NOBODY = Nobody()
+
+
 @dataclass
 class Value:
     """Something loaded or set: under which key, and when."""
@@ -40,6 +49,8 @@ class Value:
     running: bool = True
     since: int = 0
     """When the read began that called the factory."""
+    ended: int | None = None
+    """When its factory ended."""
     settled: int | None = None
     """When the verb that set it returned."""
     heard: int = 0
@@ -49,7 +60,8 @@ class Value:
         """A value set while the verb ran may have come after it."""
         if verb.tag is not None and verb.tag not in self.tags:
             return False
-        latest = self.born if self.is_load else self.settled
+        loaded = self.ended if verb.is_flush else self.born
+        latest = loaded if self.is_load else self.settled
         return latest is not None and latest < verb.began
 
 
@@ -63,6 +75,8 @@ class Verb:
     matches: Callable[[str], bool]
     began: int
     tag: str | None = None
+    is_flush: bool = False
+    """Whether it only empties Redis: what is being loaded meanwhile is as good as before."""
     returned: int | None = None
     """None also if it failed: then it may have taken effect or not."""
     unheard: set[int] = field(default_factory=set)
@@ -98,7 +112,7 @@ class History:
     def load(
         self, namespace: str, key: str, client: Reader, tags: tuple[str, ...], since: int
     ) -> tuple[Value, dict[str, Any]]:
-        """A factory is called, for a read that began at `since`: one at a time for each key, over all clients."""
+        """A factory is called, for a read that began at `since`: one at a time for each key."""
         now = self.tick(f"{client.index}: factory of {key} is called")
         for other in self.values:
             if other.key != key or not other.is_load or not other.running:
@@ -147,6 +161,14 @@ class History:
             and (strict or client.index not in verb.unheard or self.looked_at < heard)
         ]
 
+    def flushed(self, namespaces: Iterable[str]) -> None:
+        """The server has just lost all values: none of them may be served by those who have heard."""
+        for name in namespaces:
+            now = self.tick(f"all values of {name} are gone")
+            self.verbs.append(
+                Verb("FLUSHALL", NOBODY, name, lambda _: True, now, is_flush=True, returned=now)
+            )
+
     def lose(self, text: str, clients: Iterable[Reader]) -> None:
         """The server loses values, leases or rules."""
         for verb in self.verbs:
@@ -189,9 +211,9 @@ class History:
             return None
         # A rule that its writer had not heard of makes it invalid: a needless reload, and no old value.
         for verb in self.verbs:
-            if verb.namespace == namespace and verb.matches(key) and verb.began != value.born:
-                if verb.returned is None or verb.returned > value.heard:
-                    return None
+            concerned = verb.namespace == namespace and verb.matches(key) and verb.began != value.born
+            if concerned and (verb.returned is None or verb.returned > value.heard):
+                return None
         return value
 
     def _keep(self, value: Value) -> tuple[Value, dict[str, Any]]:

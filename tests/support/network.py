@@ -16,9 +16,13 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from cachekit.core.embedded import EmbeddedServer
+from cachekit.core.wire import pack
 
 END = b""
 """In a pipe: the sender has closed the connection."""
+
+_PUSH = b">2\r\n$10\r\ninvalidate"
+"""How a push begins."""
 
 
 class _Poll(selectors.DefaultSelector):
@@ -35,6 +39,8 @@ class _Poll(selectors.DefaultSelector):
 
 class StillLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock is moved by `pass_time`, or jumps when everybody waits for it."""
+
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         self._now = 1_000.0
@@ -77,7 +83,7 @@ class Pipe(asyncio.Protocol):
         self.up: deque[bytes] = deque()
         """Commands, one by one."""
         self.down: deque[bytes] = deque()
-        """What the server said after one command, to whomever that was."""
+        """What the server said: a reply, or a push."""
         self.empty_at = network.now()
         """When nothing was on its way in either direction, last."""
         self.dead = False
@@ -156,7 +162,10 @@ class Pipe(asyncio.Protocol):
                 return
             except OSError:
                 words = END
-            self.down.append(words)
+            # A reply and the pushes after it may arrive apart.
+            first, *pushes = words.split(_PUSH)
+            self.down.extend([first] if first or not pushes else [])
+            self.down.extend(_PUSH + push for push in pushes)
 
 
 class Network:
@@ -210,8 +219,9 @@ class Network:
         self.pipes.clear()
         self.lost.clear()
         self._made = 0
-        for command in (b"FLUSHALL", b"SCRIPT FLUSH", b"CLIENT KILL TYPE normal"):
-            self.order(command)
+        self.order("FLUSHALL")
+        self.order("SCRIPT FLUSH")
+        self.order("CLIENT KILL", "TYPE", "normal")
 
     def dial(self) -> socket.socket | None:
         """A connection to the server; None while it is down."""
@@ -228,11 +238,11 @@ class Network:
         self._made += 1
         return self._made
 
-    def order(self, command: bytes) -> bytes:
-        """The server's answer to a command of the test's own; it has been delivered everywhere."""
+    def order(self, *command: str | bytes | float) -> bytes:
+        """The server's answer to a command of the test's own, done and told to everybody it concerns."""
         if self._control is None:
             return b""
-        self._control.sendall(command + b"\r\n")
+        self._control.sendall(pack(command))
         answer = self._control.recv(1 << 16)
         self.settle()
         return answer

@@ -8,8 +8,11 @@ from typing import Self
 from support.servers import LOOPBACK, Server, until, wait_until
 
 MASTER = "mymaster"
-DOWN_AFTER = 500
-"""Milliseconds of silence after which a Sentinel holds a server for dead."""
+PATIENT = 60_000
+"""Milliseconds of silence after which a Sentinel holds a server for dead: longer than any test lasts, since
+on a busy machine a server may be silent for a second, and a failover that no test has asked for breaks it."""
+QUICK = 500
+"""The same, while a test has killed the master."""
 
 
 class Sentinel(Server):
@@ -29,7 +32,7 @@ class Sentinel(Server):
         lines = [
             f"sentinel myid {self.identity}",
             f"sentinel monitor {MASTER} {LOOPBACK} {master.address[1]} 2",
-            f"sentinel down-after-milliseconds {MASTER} {DOWN_AFTER}",
+            f"sentinel down-after-milliseconds {MASTER} {PATIENT}",
             f"sentinel failover-timeout {MASTER} 2000",
             *(f"sentinel known-replica {MASTER} {LOOPBACK} {replica.address[1]}" for replica in replicas),
             *(
@@ -82,7 +85,11 @@ class Sentinels:
         await until(self._ready, "the Sentinels are ready to fail over")
         old = self.master
         old.kill()
-        await until(lambda: self._agreed(other_than=old), "the Sentinels named another master")
+        self._wait_for_silence(QUICK)
+        try:
+            await until(lambda: self._agreed(other_than=old), "the Sentinels named another master")
+        finally:
+            self._wait_for_silence(PATIENT)
         return self.master
 
     async def heal(self) -> None:
@@ -97,6 +104,10 @@ class Sentinels:
     def flush(self) -> None:
         """Empty the master."""
         self.master.call("FLUSHALL")
+
+    def _wait_for_silence(self, milliseconds: int) -> None:
+        for sentinel in self.sentinels:
+            sentinel.call("SENTINEL", "SET", MASTER, "down-after-milliseconds", milliseconds)
 
     def _named(self, sentinel: Sentinel) -> int:
         return int(sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1])
