@@ -19,7 +19,7 @@ CORE_CHAPTERS = {
         "scripts embedded refusal wire handover connection budget breaker recovery tracking link slots "
         "dedicated topology pool cluster store"
     ),
-    "what is valid": "rules invalidation near watcher judge lookup",
+    "what is valid": "rules log_record invalidation near watcher judge lookup",
     "how a miss becomes a value": "lease records load fill",
     "the verbs": "sweep write decorators runtime namespace cache assembly",
 }

@@ -12,7 +12,8 @@ a URL), `budget`, `breaker`, `recovery`, `tracking` and `link` (one multiplexed 
 back); `slots`, `dedicated`, `topology`, `pool` and `cluster` (which connection a command takes); `store`,
 the one gateway for all that follows.
 
-What is valid: `rules` (the argument that no stale value is served), `invalidation` (the log), `near` (the
+What is valid: `rules` (the argument that no stale value is served), `log_record` and
+`invalidation` (the log), `near` (the
 values in memory), `watcher` (what Redis pushes), `judge` and `lookup`.
 
 How a miss becomes a value: `lease` (one loader across processes), `records`, `load` and `fill`.

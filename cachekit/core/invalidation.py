@@ -21,10 +21,10 @@ While the follower is not connected, `live` is False, and readers look at the lo
 import asyncio
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 
+from cachekit.core.log_record import LogRecord, order_of, records_of, text_of
 from cachekit.core.rules import Kind, Rule, Rules, Stamp
 from cachekit.core.scripts import APPEND, REBIRTH
 from cachekit.core.store import Store
@@ -40,30 +40,6 @@ _BLOCK: Final = 1.0
 
 _LEAST_PAUSE: Final = 0.05
 _MOST_PAUSE: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A record of the log; `rule` is None for the one with which an incarnation begins."""
-
-    id: str
-    incarnation: str
-    position: int
-    rule: Rule | None
-
-    @classmethod
-    def parse(cls, row: Any) -> Self:
-        """From `(id, {name: value})`; what is no record of ours ends the incarnation before it."""
-        id_ = _text(row[0])
-        try:
-            fields = {_text(name): _text(value) for name, value in row[1].items()}
-            position, rule = int(fields["n"]), None
-            if fields["kind"] != "birth":
-                at = int(id_.partition("-")[0])
-                rule = Rule(position, at, fields["ns"], fields["kind"], fields["value"])
-            return cls(id_, fields["log"], position, rule)
-        except (KeyError, ValueError):
-            return cls(id_, f"foreign{id_.replace('-', 'x')}", 0, None)
 
 
 class InvalidationLog:
@@ -182,7 +158,8 @@ class InvalidationLog:
         known = self.rules.stamp
         if known is None or self._cursor is None or position > known[1]:
             return False
-        return _order(id_) > _order(self._cursor)  # Else it is our own record, which the follower has read.
+        # Else it is our own record, which the follower has read.
+        return order_of(id_) > order_of(self._cursor)
 
     async def _send(self) -> None:
         async with self._lock:
@@ -212,7 +189,7 @@ class InvalidationLog:
                             # nobody may go by what is known here.
                             self.live = False
                         async with self._lock:
-                            if not (news and self._take(_records_of(news))):
+                            if not (news and self._take(records_of(news))):
                                 await self._read_on(execute)
             except CacheUnavailable:
                 self.live = False
@@ -234,7 +211,7 @@ class InvalidationLog:
         await self._read_anew(execute)
 
     async def _read_anew(self, execute: Callable[..., Awaitable[Any]]) -> None:
-        records: list[_Record] = []
+        records: list[LogRecord] = []
         while True:
             page = await self._page(execute, f"({records[-1].id}" if records else "-")
             records += page
@@ -254,7 +231,7 @@ class InvalidationLog:
         self._take(records)
         return None
 
-    def _take(self, records: Iterable[_Record]) -> bool:
+    def _take(self, records: Iterable[LogRecord]) -> bool:
         """Apply records that follow the cursor; False if one of them cannot follow what is known."""
         for record in records:
             position = record.position
@@ -273,40 +250,22 @@ class InvalidationLog:
             self._cursor = record.id
         return True
 
-    def _is_newest(self, record: _Record) -> bool:
+    def _is_newest(self, record: LogRecord) -> bool:
         """Whether it is the record at the cursor: another log may have given its id again."""
         where = (record.id, record.incarnation, record.position)
         return where == (self._cursor, self.rules.incarnation, self.rules.position)
 
-    async def _page(self, execute: Callable[..., Awaitable[Any]], start: str) -> list[_Record]:
+    async def _page(self, execute: Callable[..., Awaitable[Any]], start: str) -> list[LogRecord]:
         rows = await execute("XRANGE", self.key, start, "+", "COUNT", _BATCH)
-        return [_Record.parse(row) for row in rows]
+        return [LogRecord.parse(row) for row in rows]
 
     async def _append(self, *rule: str) -> tuple[str, int, str]:
         reply = await self._store.run_script(
             APPEND, self.key, _new_incarnation(), self._retention, _KEPT_RECORDS, *rule
         )
-        incarnation, position, id_ = map(_text, reply)
+        incarnation, position, id_ = map(text_of, reply)
         return incarnation, int(position), id_
-
-
-def _records_of(news: Any) -> Iterator[_Record]:
-    """The records in XREAD's reply, which nests them by key: differently so under RESP2 and RESP3."""
-    for item in news.values() if isinstance(news, dict) else news:
-        if isinstance(item, tuple) and isinstance(item[1], dict):
-            yield _Record.parse(item)
-        elif isinstance(item, list | tuple):
-            yield from _records_of(item)
-
-
-def _order(id_: str) -> tuple[int, int]:
-    milliseconds, _, number = id_.partition("-")
-    return int(milliseconds), int(number)
 
 
 def _new_incarnation() -> str:
     return secrets.token_hex(6)
-
-
-def _text(raw: Any) -> str:
-    return raw.decode() if isinstance(raw, bytes) else str(raw)

@@ -130,13 +130,15 @@ class Lookup:
     async def _look_to_keep(self, key: str, near: NearSpace, placeholder: object) -> Look:
         """Keep nearby what is read, if it is fresh and nothing is heard of the key meanwhile."""
         try:
-            stored, left = await self._store.get_with_expiry(key)
-            look = await self._judged(key, stored)
+            at_most = inf
+            look = await self._judged(key, await self._store.get(key))
+            if look.found is not None and look.found.record.log is None:
+                # Another service wrote it, and may have given its key less time than the value says.
+                stored, left = await self._store.get_with_expiry(key)
+                look = await self._judged(key, stored)
+                at_most = left / 1000 if left >= 0 else inf
             if look.found is not None and look.found.state == "fresh":
-                # What Redis forgets earlier, because another service wrote it so, goes here as early.
-                near.settle(
-                    placeholder, self._slot(key, look.found, at_most=left / 1000 if left >= 0 else inf)
-                )
+                near.settle(placeholder, self._slot(key, look.found, at_most=at_most))
         finally:
             near.withdraw(key, placeholder)
         return look

@@ -96,11 +96,6 @@ class NearStore:
         del slot.space.slots[slot.key]
         self.bytes -= slot.size
 
-    def clear(self) -> None:
-        """Forget every slot."""
-        for slot in list(self._ring.values()):
-            self.drop(slot)
-
     def __len__(self) -> int:
         return len(self._ring)
 

@@ -37,8 +37,8 @@ def fingerprint(value: bytes | None) -> bytes:
 # the same value wanting, one loads, and the others learn of its result.
 # KEYS[1] the value, KEYS[2] its lease; ARGV[1] the token, ARGV[2] the lease's life in milliseconds,
 # ARGV[3] the fingerprint of the value seen, '' for none.
-# Returns the value, if it is another one by now, nil if it is gone; 0 if the lease is granted; else the milliseconds that
-# the lease of somebody else has left to live.
+# Returns the value, if it is another one by now, nil if it is gone; 0 if the lease is granted; else the
+# milliseconds that the lease of somebody else has left to live.
 ACQUIRE: Final = (
     _FINGERPRINT
     + """

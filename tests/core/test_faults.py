@@ -174,16 +174,16 @@ async def test_02_an_invalidation_that_overtakes_a_near_fill_wins(shop, cache, p
     """Row 2: the push comes after the GET's answer, and before the reader gets to run."""
     await near(shop, shop.key("warm"), 1)
     await shop.set(shop.key("a"), "old")
-    get, watcher = cache.store.get_with_expiry, shop._here().watcher
+    get, watcher = cache.store.get, shop._here().watcher
     answered, gate = asyncio.Event(), asyncio.Event()
 
     async def answer_late(key):
-        reply = await read(key)
+        reply = await get(key)
         answered.set()
         await gate.wait()
         return reply
 
-    monkeypatch.setattr(cache.store, "get_with_expiry", answer_late)
+    monkeypatch.setattr(cache.store, "get", answer_late)
     reading = asyncio.create_task(shop.get(shop.key("a")))
     await answered.wait()
     heard, changed = asyncio.Event(), watcher.changed

@@ -371,6 +371,17 @@ async def test_a_dedicated_tls_connection_is_closed_when_its_context_ends(tls_se
         assert open_files() == before
 
 
+async def test_a_dedicated_tls_connection_needs_no_answer_to_be_closed(tls_server):
+    """A server that hangs is not waited for."""
+    async with open_store(tls_server.url, app="linked", max_connections=4, timeout=0.5) as store:
+        before = open_files()
+        own = store.dedicated("k")
+        await own.__aenter__()
+        with tls_server.paused():
+            await own.__aexit__(None, None, None)
+            assert open_files() == before
+
+
 async def test_a_tls_link_is_closed_when_its_store_is(tls_server):
     """All of it: the socket, too."""
     before = open_files()

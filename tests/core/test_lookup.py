@@ -178,7 +178,7 @@ async def test_a_reader_that_is_cancelled_leaves_no_placeholder(cache, monkeypat
         asked.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(cache.store, "get_with_expiry", hang)
+    monkeypatch.setattr(cache.store, "get", hang)
     reading = asyncio.create_task(ns.get(ns.key("a")))
     await asked.wait()
     assert near._expected
@@ -196,6 +196,7 @@ async def test_what_cannot_be_kept_near_leaves_no_placeholder(cache, clock, foun
     elif found == "stale":
         await ns.set(ns.key("a"), "v")
         clock.advance(11)
+    await ns.get(ns.key("another"))
     await until(lambda: ns._here().watcher.live and cache.runtime().log.live, "all changes are heard of")
     await ns.get(ns.key("a"))
     near = ns._here().lookup._near
