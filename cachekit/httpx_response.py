@@ -1,10 +1,14 @@
 """An HTTP response as it is kept: exactly as it came, neither decoded nor unpacked."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import httpx
 import msgspec
+
+
+_Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\0\r\n\u0100-\U0010ffff]*\Z")]
+"""A header's name or value as HTTP can send it: of bytes, on one line."""
 
 
 class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -14,8 +18,8 @@ class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
     as base64.
     """
 
-    status: int
-    headers: list[list[str]]
+    status: Annotated[int, msgspec.Meta(ge=200, le=999)]
+    headers: list[Annotated[list[_Text], msgspec.Meta(min_length=2, max_length=2)]]
     text: str | None = None
     body: bytes = b""
 

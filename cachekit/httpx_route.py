@@ -1,7 +1,7 @@
 """Which HTTP requests are cached, and for whom: the rules of `cachekit.httpx_transport`, route by route.
 
 What may be kept follows RFC 9111 for a shared cache, and is stricter: a request is cached only if a route
-matches it and each of its headers is either part of the key or declared not to matter.
+matches it, it has no body, and each of its headers is either part of the key or declared not to matter.
 """
 
 import re
@@ -29,7 +29,7 @@ KEPT: Final = frozenset(
     (
         *("age", "cache-control", "content-disposition", "content-encoding", "content-language"),
         *("content-location", "content-type", "date", "etag", "expires", "last-modified", "link"),
-        *("retry-after", "vary"),
+        *("location", "retry-after", "vary"),
     )
 )
 """Response headers that are kept, beside those a route names."""
@@ -125,10 +125,15 @@ class Route:
         return None if found is None else {name: unquote(part) for name, part in found.groupdict().items()}
 
     def params(self, request: httpx.Request) -> dict[str, Any] | None:
-        """The params of the key: method, URL and headers; None if a header is neither keyed nor ignored."""
+        """The params of the key: method, URL and headers.
+
+        None if a header is neither keyed nor ignored, or if there is a body, whatever the route ignores.
+        """
         headers: dict[str, list[bytes]] = {}
         for raw_name, value in request.headers.raw:
             name = raw_name.decode("latin-1").lower()
+            if (name == "content-length" and value != b"0") or name == "transfer-encoding":
+                return None  # A body is not part of the key.
             if name in self._keyed:
                 headers.setdefault(name, []).append(value)
             elif name not in self._ignored and name not in _UNDERSTOOD:
@@ -182,6 +187,8 @@ def _listed(headers: httpx.Headers, name: str) -> frozenset[str]:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
+    if not pattern.startswith(("/", "*")):
+        raise ConfigurationError(f"path={pattern!r} matches nothing: a path begins with /")
     regex = ""
     for part in _WILDCARD.split(pattern):
         if part == "*":

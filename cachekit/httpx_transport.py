@@ -20,6 +20,7 @@ RESOURCE: Final = "http"
 """The resource of the keys: `{namespace}:http:{digest}`."""
 
 _AGE: Final = re.compile(r"[0-9]{1,10}")
+_CONDITIONS: Final = frozenset({b"if-match", b"if-modified-since", b"if-none-match", b"if-unmodified-since"})
 _UNAVAILABLE: Final = 500
 _TOO_MANY: Final = 429
 
@@ -130,7 +131,7 @@ class _Visit:
         """The response to keep or share; None if it is only for the one who asked."""
         old = Kept.of(context.stale.value) if self._route.revalidate and context.stale is not None else None
         condition = {} if old is None else old.condition()
-        request = _with_headers(self._request, condition) if condition else self._request
+        request = _on_condition(self._request, condition) if condition else self._request
         response = await self._transport.handle_async_request(request)
         try:
             return await self._settle(context, response, is_conditional=bool(condition))
@@ -206,12 +207,13 @@ def _bypass(response: httpx.Response) -> httpx.Response:
     return response
 
 
-def _with_headers(request: httpx.Request, headers: dict[str, str]) -> httpx.Request:
+def _on_condition(request: httpx.Request, headers: dict[str, str]) -> httpx.Request:
+    # The caller's own conditions, which a route may ignore, go: a 304 must be about what is kept here.
     return httpx.Request(
         request.method,
         request.url,
         headers=[
-            *request.headers.raw,
+            *(each for each in request.headers.raw if each[0].lower() not in _CONDITIONS),
             *((name.encode(), value.encode("latin-1")) for name, value in headers.items()),
         ],
         stream=request.stream,

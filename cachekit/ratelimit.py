@@ -32,7 +32,9 @@ _MOST_SPAN: Final = 10 * 365 * 86_400
 """Seconds. A moment of today plus ten years, in microseconds, is well below 2^53: exact as a Lua number."""
 
 # Invariant: only the units taken move the stored moment, always forward, from now or from where it was; a
-# denial moves nothing. So the turns of any span of t seconds hold at most burst + t / interval units.
+# denial moves nothing, unless the clock was set back: that is mended for good, or the moment would stay out
+# of reach until the clock is where it was. So the turns of any span of t seconds hold at most
+# burst + t / interval units.
 # The time is the server's own, so that the hosts' clocks do not matter (TIME before a write is allowed in
 # scripts since Redis 5). All numbers are whole microseconds, exact in a Lua number; "%.0f", because
 # tostring() would round to 14 digits.
@@ -47,14 +49,17 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local full = now + burst * interval
 local idle = tonumber(redis.call('GET', KEYS[1]) or now)
+local moved = false
 -- Nothing taken, or no number. Further ahead than any turn could be booked: the clock was set back.
 if not idle or not (idle > now) then idle = now end
-if idle > full + most_ahead then idle = full + most_ahead end
+if idle > full + most_ahead then idle, moved = full + most_ahead, true end
 local allowed, wait = 1, idle + cost * interval - full
 if wait > ahead then
     allowed, wait = 0, wait - ahead
 else
-    idle = idle + cost * interval
+    idle, moved = idle + cost * interval, true
+end
+if moved then
     redis.call('SET', KEYS[1], string.format('%.0f', idle), 'PX', math.ceil((idle - now) / 1000))
 end
 return {allowed, math.max(0, math.floor((full - idle) / interval)), math.max(0, wait), idle - now}

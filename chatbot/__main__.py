@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 
 from cachekit.errors import CacheKitError
-from chatbot.app import serve
-from chatbot.demo import Demo, demo
-from chatbot.errors import SettingsError
-from chatbot.settings import MAX_PORT, settings_from_environment
+
+try:
+    from chatbot.app import serve
+    from chatbot.demo import Demo, demo
+    from chatbot.errors import SettingsError
+    from chatbot.settings import MAX_PORT, settings_from_environment
+except ModuleNotFoundError as error:
+    sys.exit(f"the gateway needs the package cachekit-toolkit[chatbot,sandbox] ({error.name} is missing)")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

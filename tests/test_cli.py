@@ -102,6 +102,14 @@ def test_invalidate_removes_what_matches(run, key):
     assert run("get", "shop2:list").exit_code == 0
 
 
+def test_invalidate_warns_of_an_app_that_nobody_has(run, key):
+    """The keys go, but the rule stands in a log that no service reads."""
+    result = run("invalidate", "shop", "*", "--app", "shpo")
+    assert (result.exit_code, result.stdout) == (0, "3 keys removed\n")
+    assert "no service with the app 'shpo'" in result.stderr
+    assert run("invalidate", "shop", "*", "--app", "cachekit").stderr == ""
+
+
 def test_info_tells_what_the_server_is(run, key):
     """Version, memory and its policy."""
     facts = json.loads(run("info", "--json").stdout)
@@ -131,4 +139,5 @@ def test_a_redis_that_is_away_exits_with_3(run):
     result = run("info", url="redis://:hunter2@127.0.0.1:1")
     assert result.exit_code == 3
     assert "could not serve" in result.stderr
+    assert "--url" in result.stderr
     assert "hunter2" not in result.output

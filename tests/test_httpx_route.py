@@ -60,8 +60,12 @@ def test_the_key_holds_what_distinguishes_requests():
 
 
 def test_a_request_with_a_body_is_not_cached():
-    """Its length and type are headers that no route names."""
-    assert Route(host="api.example.com").params(request(content=b"{}")) is None
+    """Not even if its length is declared not to matter; a length of 0 is no body."""
+    careless = Route(host="api.example.com", ignore_headers=["content-length", "transfer-encoding"])
+    for route in (Route(host="api.example.com"), careless):
+        assert route.params(request(content=b"{}")) is None
+        assert route.params(request(headers={"transfer-encoding": "chunked"})) is None
+    assert careless.params(request(headers={"content-length": "0"})) is not None
 
 
 def test_values_of_a_header_are_told_apart_by_their_bytes():
@@ -92,6 +96,7 @@ def test_values_of_a_header_are_told_apart_by_their_bytes():
         {"ignore_headers": ["Accept"]},
         {"ignore_headers": ["authorization"], "headers": ["Authorization"]},
         {"ignore_params": "utm"},
+        {"path": "v1/hotels"},
         {"keep_headers": ["Set-Cookie"]},
         {"statuses": [206]},
         {"statuses": [101]},

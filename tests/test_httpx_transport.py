@@ -486,6 +486,32 @@ async def test_a_stale_page_is_revalidated(open_client, upstream, clock):
     assert upstream.requests[1].headers["if-modified-since"] == "Sun, 22 Nov 2026 10:00:00 GMT"
 
 
+async def test_a_callers_own_condition_renews_nothing(open_client, upstream, clock):
+    """A 304 to what the caller has says nothing of what is kept."""
+    upstream.headers["etag"] = '"a"'
+    async with open_client(revalidate=True, ignore_headers=["If-None-Match"]) as client:
+        await client.get("/")
+        upstream.headers["etag"], upstream.body = '"b"', b"new"
+        clock.advance(12)
+        response = await client.get("/", headers={"if-none-match": '"b"'})
+        while outcome(response) == "stale":
+            await asyncio.sleep(0.005)
+            response = await client.get("/")
+    assert (outcome(response), response.content) == ("hit", b"new")
+    assert upstream.requests[1].headers.getall("if-none-match") == ['"a"']
+
+
+async def test_a_kept_redirection_says_where_to(open_client, upstream):
+    """Else nobody could follow it."""
+    upstream.status, upstream.headers["location"] = 301, "/new"
+    async with open_client(statuses=[301]) as client:
+        answers = [await client.get("/") for _ in range(2)]
+    assert [(outcome(each), each.headers["location"]) for each in answers] == [
+        ("miss", "/new"),
+        ("hit", "/new"),
+    ]
+
+
 async def test_a_page_that_holds_but_is_private_by_now_is_given_up(open_client, upstream, cache):
     """A 304 may forbid what the 200 allowed; each caller then asks for himself."""
     upstream.headers["etag"] = '"a"'
@@ -539,12 +565,24 @@ async def test_without_redis_the_upstream_answers(upstream):
                     assert (await client.get("/")).content == b"hello"
 
 
-async def test_a_foreign_value_under_the_key_is_passed_by(open_client, cache, pages):
-    """Not ours, so not served."""
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"status": "odd"},
+        {"status": 100, "headers": []},
+        {"status": 200, "headers": [["a"]]},
+        {"status": 200, "headers": [["a", "b", "c"]]},
+        {"status": 200, "headers": [["a", "€"]]},
+        {"status": 200, "headers": [["a", "b\r\nset-cookie: c=d"]]},
+        {"status": 200, "headers": [["a", "b\n"]]},
+    ],
+)
+async def test_a_foreign_value_under_the_key_is_passed_by(open_client, cache, pages, value):
+    """Not ours, so not served, and no error either."""
     async with open_client() as client:
         await client.get("/")
         [key] = await kept(cache)
-        await pages.set(key, {"status": "odd"})
+        await pages.set(key, value)
         response = await client.get("/")
     assert (outcome(response), response.content) == ("bypass", b"hello")
 

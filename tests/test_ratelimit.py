@@ -82,8 +82,13 @@ def test_a_foreign_value_counts_as_nothing_taken(stored):
 @pytest.mark.parametrize("stored", ["inf", "1e300", "9" * 18])
 def test_a_clock_set_back_locks_nobody_out_for_long(stored):
     """A moment further ahead than could be booked is brought back to the most there may be."""
-    allowed, remaining, retry, _ = Script(stored=stored).take(10, 3, 1)
+    script = Script(stored=stored)
+    allowed, remaining, retry, _ = script.take(10, 3, 1)
     assert (allowed, remaining, retry) == (0, 0, MOST_WAIT * MICROSECONDS + 10)
+    script.now += retry - 1
+    assert script.take(10, 3, 1)[:3] == [0, 0, 1]
+    script.now += 1
+    assert script.take(10, 3, 1)[0] == 1
 
 
 @pytest.fixture(params=["redis", "memory"])

@@ -131,6 +131,11 @@ def invalidate(  # noqa: PLR0917 - each is an option of the command, and named t
     """Invalidate every entry of a namespace whose key matches a pattern, and remove it from Redis."""
 
     async def remove(cache: Cache) -> int:
+        if not await cache.store.execute("EXISTS", cache.runtime().log.key):
+            _complain(
+                f"no service with the app {service!r} has used this Redis; give --app the name that the "
+                "service gives to connect(), else its loads under way are not caught"
+            )
         count = 0
         async for _ in Inspector(cache).matching(namespace, pattern):
             count += 1
@@ -163,7 +168,7 @@ def _run(url: str | None, work: Callable[[Cache], Awaitable[Any]], *, app: str =
     try:
         return asyncio.run(open_and_work())
     except CacheUnavailable as error:
-        _complain(str(error))
+        _complain(f"{error}; --url or REDIS_URL says where Redis is")
         raise typer.Exit(AWAY) from None
     except CacheKitError as error:
         _complain(str(error))

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from cachekit.core.context import require_awaitable
 from cachekit.core.singleflight import Joint
 from cachekit.errors import ConfigurationError
 
@@ -64,13 +65,17 @@ class Batch:
 
     async def _call(self, wanted: dict[str, asyncio.Future[Any]]) -> None:
         try:
-            values = _require_asked(await self._factory(tuple(wanted)), wanted)
+            given = self._factory(tuple(wanted))
+            values = _require_asked(await require_awaitable(given), wanted)
         except BaseException as error:  # noqa: BLE001 - each load raises it as its own
             for future in wanted.values():
                 if future.done():
                     continue
                 if isinstance(error, asyncio.CancelledError):
                     future.cancel()
+                elif isinstance(error, StopIteration):
+                    # No future takes it; a coroutine that raises it raises this.
+                    future.set_exception(RuntimeError("the factory raised StopIteration"))
                 else:
                     future.set_exception(error)
             return
@@ -83,10 +88,15 @@ class Batch:
                 future.set_exception(NoValue(key))
 
 
-def _require_asked(values: Mapping[str, Any], wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+def _require_asked(values: Any, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(
+            f"the factory gave a {type(values).__name__}; it must give a mapping of keys to values"
+        )
     if unknown := set(values) - set(wanted):
         raise ConfigurationError(f"the factory gave values for keys not asked for: {sorted(unknown)}")
-    return values
+    # Its own look-ups may raise, so they are made where that is caught.
+    return {key: values[key] for key in values}
 
 
 def _stop_if_unwanted(call: asyncio.Task[None], wanted: dict[str, asyncio.Future[Any]]) -> None:

@@ -1,6 +1,7 @@
 """A Cache: an open connection from which namespaces are taken."""
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +20,15 @@ from cachekit.errors import CacheClosed, CacheUnavailable, ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How Redis does right now. `latency` is a PING's round trip in seconds, None while it is away."""
+    """How Redis does right now.
+
+    `latency` is a PING's round trip in seconds, None while it is away; `reason` is then a sentence that says
+    why, without address, key or password.
+    """
 
     up: bool
     latency: float | None
+    reason: str | None = None
 
 
 class Cache:
@@ -72,10 +78,9 @@ class Cache:
             found = Namespace(self.runtime, space, policy, type=type, keyring=self._keyring)
             self._namespaces[name] = found
         elif policy is not None and policy != found.policy:
-            raise ConfigurationError(
-                f"namespace {name!r} is already open with {found.policy}, not with {policy}"
-            )
-        elif type is not None and type is not found.type:
+            differences = _differences(found.policy, policy)
+            raise ConfigurationError(f"namespace {name!r} is already open with another policy: {differences}")
+        elif type is not None and type != found.type:
             raise ConfigurationError(f"namespace {name!r} is already open with type {found.type}, not {type}")
         return found
 
@@ -95,8 +100,8 @@ class Cache:
         began = self.clock.monotonic()
         try:
             await self.store.ping()
-        except CacheUnavailable:
-            return Health(up=False, latency=None)
+        except CacheUnavailable as error:
+            return Health(up=False, latency=None, reason=str(error))
         return Health(up=True, latency=self.clock.monotonic() - began)
 
     def runtime(self) -> Runtime:
@@ -107,9 +112,9 @@ class Cache:
             if self._closed:
                 raise CacheClosed("the cache is closed")
             # Those of ended loops go; those from before a fork stay: their sockets are the parent's.
-            ended = [each for each, runtime in self._runtimes.items() if runtime.is_over]
-            for each in ended:
-                del self._runtimes[each]
+            for each, runtime in list(self._runtimes.items()):
+                if runtime.is_over:
+                    self._runtimes.pop(each, None)  # Unless another thread has.
             found = self._runtimes[loop] = self._make_runtime()
             found.close_with_loop()
         return found
@@ -125,3 +130,10 @@ class Cache:
                 await runtime.aclose()
             elif loop.is_running():
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(runtime.aclose(), loop))
+
+
+def _differences(old: Policy, new: Policy) -> str:
+    before, after = dataclasses.asdict(old), dataclasses.asdict(new)
+    return ", ".join(
+        f"{name}={before[name]!r}, not {after[name]!r}" for name in before if before[name] != after[name]
+    )

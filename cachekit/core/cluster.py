@@ -30,7 +30,7 @@ from cachekit.core.link import Link
 from cachekit.core.recovery import Recovery
 from cachekit.core.refusal import closed, reason_of, unavailable
 from cachekit.core.slots import Address, SlotMap, read_slots, slot_of
-from cachekit.core.topology import Node, dedicate, redis_py_shapes
+from cachekit.core.topology import Node, Shapes, dedicate, redis_py_shapes
 from cachekit.core.tracking import JointListener, Listener
 from cachekit.core.wire import Command
 from cachekit.errors import CacheUnavailable
@@ -71,7 +71,11 @@ class Cluster:
         self._read: asyncio.Future[None] = self._loop.create_future()
         """Done when the reading under way has succeeded or failed."""
         self._closed = False
-        self.shapes = redis_py_shapes()
+
+    @property
+    def shapes(self) -> Shapes:
+        """Those of the protocol that the nodes speak, which is one."""
+        return redis_py_shapes(min((link.protocol for link in self._links.values()), default=3))
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
@@ -145,7 +149,9 @@ class Cluster:
         if address is None:
             raise _uncovered("connect")
         try:
-            async with dedicate(lambda: self._dial(address), self._budget, self.shapes) as connection:
+            async with dedicate(
+                lambda: self._dial(address), self._budget, timeout=self._timeout
+            ) as connection:
                 yield connection
         except CacheUnavailable:
             self._refresh()

@@ -36,6 +36,8 @@ _SENTINEL: Final = "redis+sentinel"
 _SENTINEL_PORT: Final = 26379
 SCHEMES: Final = (*_SERVERS, *_CLUSTERS, _SENTINEL, "embedded", "memory")
 _SCHEME: Final = re.compile(r"[a-z+]+://")
+_UNKNOWN_OPTION: Final = re.compile(r"unexpected keyword argument ('\w+')")
+"""What Python says of an option in a URL's query that redis-py's connection does not take."""
 _DATABASE: Final = re.compile(r"(?:/\d{0,5})?")
 _MASTER: Final = re.compile(r"/(?P<name>[^/?]+)(?P<database>/\d{0,5})?(?:\?(?P<query>.*))?")
 
@@ -90,7 +92,9 @@ class Dialer:
             # Made, never connected: options that a connection does not know show only here.
             require_handover(self._class(**options))
         except (ValueError, TypeError, RedisError) as error:
-            raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {error}") from None
+            unknown = _UNKNOWN_OPTION.search(str(error))
+            reason = f"there is no option {unknown[1]}" if unknown else error
+            raise ConfigurationError(f"{redact(url)!r} is no Redis URL: {reason}") from None
         self._options = options
 
     @property

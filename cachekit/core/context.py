@@ -15,11 +15,13 @@ def require_tags(tags: Iterable[Any]) -> tuple[str, ...]:
     """The tags, each once; raises ConfigurationError for one that is no text, or for one string of them."""
     if isinstance(tags, str):
         raise ConfigurationError(f"tags={tags!r} is one string; give a list of tags")
-    once = tuple(dict.fromkeys(tags))
-    for tag in once:
+    if not isinstance(tags, Iterable):
+        raise ConfigurationError(f"tags={tags!r}: allowed is a list of texts")
+    given = tuple(tags)
+    for tag in given:
         if not isinstance(tag, str) or any("\ud800" <= character <= "\udfff" for character in tag):
             raise ConfigurationError(f"tags: {tag!r} is no text that UTF-8 can hold")
-    return once
+    return tuple(dict.fromkeys(given))
 
 
 class LoadContext:
@@ -67,11 +69,14 @@ class LoadContext:
     def not_modified(self) -> Any:
         """The old value holds: `return ctx.not_modified()` keeps it as if it had been loaded now.
 
-        Raises ConfigurationError if there is no old one.
+        Its tags stay beside the new ones, since they say what the value is made of, and a negative one stays
+        negative. Raises ConfigurationError if there is no old one.
         """
         if self.stale is None:
             raise ConfigurationError("ctx.not_modified() without ctx.stale: there is no old value to keep")
         self.is_unmodified = True
+        self.is_negative = self.is_negative or self.stale.negative
+        self._tags |= dict.fromkeys(self.stale.tags)
         return self.stale.value
 
     @property
@@ -89,7 +94,26 @@ class LoadContext:
 
 async def call(factory: Factory, context: LoadContext) -> Any:
     """Call a factory that takes no argument, or one, the context."""
-    return await (factory(context) if takes_context(factory) else factory())  # type: ignore[call-arg]
+    require_callable(factory)
+    given = factory(context) if takes_context(factory) else factory()  # type: ignore[call-arg]
+    return await require_awaitable(given)
+
+
+def require_callable(factory: Any) -> None:
+    """Raises ConfigurationError for what was called already, or cannot be."""
+    if not callable(factory):
+        raise ConfigurationError(
+            f"the factory is a {type(factory).__name__}; give the async function itself, not a call of it"
+        )
+
+
+def require_awaitable(given: Any) -> Awaitable[Any]:
+    """What a factory gave when it was called; raises ConfigurationError if that cannot be awaited."""
+    if not inspect.isawaitable(given):
+        raise ConfigurationError(
+            f"the factory gave a value of type {type(given).__name__}; it must be an async function"
+        )
+    return given
 
 
 def takes_context(factory: Factory) -> bool:

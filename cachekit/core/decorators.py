@@ -75,6 +75,8 @@ def cached(
         ConfigurationError: the function is not async, or an option cannot work.
         InvalidKey: the resource has other characters than keys may have.
     """
+    if callable(resource):
+        raise ConfigurationError("@cached takes its options first: write @namespace.cached()")
     if ttl is not None:
         require_ttl(ttl)
     if not callable(tags):
@@ -87,10 +89,10 @@ def cached(
 
     def decorate(function: Callable[P, Awaitable[R]]) -> Cached[P, R]:
         _require_async(function)
-        if inspect.ismethod(function):
-            # Already bound: its instance must not get lost from the key.
-            unbound: Cached[..., R] = decorate(function.__func__)
-            return cast("Cached[P, R]", unbound.__get__(function.__self__))
+        whole, given = _opened(function)
+        if given:
+            unbound: Cached[..., R] = decorate(whole)
+            return cast("Cached[P, R]", unbound.bound(given, inspect.signature(function)))
         name = _resource_of(function) if resource is None else resource
         KeySpace("any").key(name)  # a mistake shows where it is made, not at the first call
         binder = Binder(inspect.signature(function))
@@ -120,7 +122,8 @@ class Cached(Generic[P, R]):
     def __init__(self, plan: "_Plan") -> None:
         self._plan = plan
         self._receiver = ()
-        functools.update_wrapper(self, plan.function)
+        # Without the function's own attributes: another Cached's, or a callable object's, would replace ours.
+        functools.update_wrapper(self, plan.function, updated=())
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -130,10 +133,14 @@ class Cached(Generic[P, R]):
     ) -> "Cached[Q, R]": ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The method of `instance`, as functions do it."""
-        if instance is None:
+        if instance is None or self._receiver:
             return self
+        return self.bound((instance,), self._plan.bound_signature)
+
+    def bound(self, receiver: tuple[Any, ...], signature: inspect.Signature) -> "Cached[..., R]":
+        """The same with its first arguments given; `signature` is of the rest."""
         bound: Cached[..., R] = object.__new__(type(self))
-        bound.__dict__.update(self.__dict__, _receiver=(instance,), __signature__=self._plan.bound_signature)
+        bound.__dict__.update(self.__dict__, _receiver=receiver, __signature__=signature)
         return bound
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -264,6 +271,16 @@ def _require_async(function: Any) -> None:
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)):
         label = getattr(function, "__qualname__", repr(function))
         raise ConfigurationError(f"{label} is not an async function, and only results of such are kept")
+
+
+def _opened(function: Any) -> tuple[Function, tuple[Any, ...]]:
+    """The function without the arguments it was bound to, and these, which the key must not lose."""
+    if inspect.ismethod(function):
+        return function.__func__, (function.__self__,)
+    if isinstance(function, functools.partial):
+        # Its signature shows what it was given by name, but not what by position.
+        return functools.partial(function.func, **function.keywords), function.args
+    return function, ()
 
 
 def _resource_of(function: Any) -> str:

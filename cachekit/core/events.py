@@ -3,6 +3,7 @@
 Facts carry keys and never values. They are made only while somebody listens.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -100,7 +101,10 @@ Event = Hit | Miss | Loaded | Stored | Coalesced | CorruptValue | Outage | Unpub
 
 
 class Observer(Protocol):
-    """Hears every event, on the event loop; must be quick and must not raise."""
+    """Hears every event, on the event loop; must be quick.
+
+    What it raises goes to the loop's exception handler, and nowhere else.
+    """
 
     def observe(self, event: Event) -> None:
         """Take note of `event`."""
@@ -116,6 +120,11 @@ class Observers:
         self._observers = tuple(observers)
 
     def observe(self, event: Event) -> None:
-        """Tell every observer."""
+        """Tell every observer. One that raises must harm neither the others nor what it is told of."""
         for observer in self._observers:
-            observer.observe(event)
+            try:
+                observer.observe(event)
+            except Exception as error:  # noqa: BLE001 - it is told to whoever listens for such
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"an observer of cachekit raised: {observer!r}", "exception": error}
+                )

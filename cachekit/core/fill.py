@@ -27,6 +27,7 @@ class Fill:
         self._load = load
         self._counters = counters
         self._refreshes: set[asyncio.Task[Entry | None]] = set()
+        self._refreshing: set[str] = set()
         self._closed = False
         self._random = random.Random()  # noqa: S311 - spreads refreshes; not a secret
 
@@ -133,14 +134,18 @@ class Fill:
             early = found.record.took * policy.eager * -math.log(1 - self._random.random())
         if found.age + early <= found.record.ttl:
             return False
-        return not self._load.is_loading(key) and self._load.may_retry(key)
+        # A refresh that was begun a moment ago may not be loading yet.
+        is_under_way = key in self._refreshing or self._load.is_loading(key)
+        return not is_under_way and self._load.may_retry(key)
 
     def _refresh(self, demand: Demand, look: Look) -> "asyncio.Task[Entry | None]":
         self._counters.refreshes += 1
         work, name = self._renew(demand, look), f"cachekit refresh {demand.key}"
         task = asyncio.create_task(work, name=name, context=detached())
         self._refreshes.add(task)
+        self._refreshing.add(demand.key)
         task.add_done_callback(self._refreshes.discard)
+        task.add_done_callback(lambda _: self._refreshing.discard(demand.key))
         return task
 
     async def _renew(self, demand: Demand, look: Look) -> Entry | None:

@@ -86,13 +86,18 @@ class InvalidationLog:
         """
         if not self._started and self._store.blocks:
             self._started = True
-            self._own(asyncio.create_task(self._follow(), name="cachekit log follower"))
+            follower = asyncio.create_task(self._follow(), name="cachekit log follower")
+            follower.add_done_callback(self._unfollowed)
+            self._own(follower)
 
     async def append(self, namespace: str, kind: Kind, *values: str) -> Stamp:
         """Append a rule for each value, and apply them in this process before returning; the stamp since.
 
         Raises CacheUnavailable if the log did not take them: an invalidation is never lost in silence.
         """
+        if len(self._unread) >= _BATCH:
+            # Where nobody follows, what we have appended would be remembered for ever.
+            await self.read()
         incarnation, last, id_ = await self._append(namespace, kind, *values)
         if incarnation != self.rules.incarnation or self._repeats(last, id_):
             # The first sight of the log; or another one has begun, or must begin.
@@ -147,6 +152,10 @@ class InvalidationLog:
     def _own(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+
+    def _unfollowed(self, _: asyncio.Task[None]) -> None:
+        # Whatever has ended it: a mirror that nobody keeps must not be believed.
+        self.live = False
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -224,11 +233,11 @@ class InvalidationLog:
         incarnation = records[-1].incarnation
         records = [record for record in records if record.incarnation == incarnation]
         known = self.rules.position if incarnation == self.rules.incarnation else -1
-        if incarnation in self._left or records[0].position <= known:
-            # The record at the cursor is gone, and older ones are not: so it was not trimmed.
+        if incarnation in self._left or records[0].position <= known or not self._take(records):
+            # The record at the cursor is gone, and older ones are not: so it was not trimmed. Or what is
+            # there cannot follow itself, or what we have appended.
             await self._store.run_script(REBIRTH, self.key, incarnation, _new_incarnation())
             return await self._read_anew(execute)
-        self._take(records)
         return None
 
     def _take(self, records: Iterable[LogRecord]) -> bool:

@@ -13,7 +13,7 @@ The digest is the same on every machine, in every process and in any language th
    | date, time, datetime     | `{"$date": …}`, `{"$time": …}`, `{"$datetime": …}`, ISO-8601     |
    | UUID                     | `{"$uuid": "…"}`                                                 |
    | bytes                    | `{"$bytes": "…"}`, in hex                                        |
-   | Enum member              | `{"$enum": "ClassName.MEMBER"}`                                  |
+   | Enum member              | `{"$enum": "ClassName.MEMBER"}`; nameless Flag: `"ClassName.8"`  |
    | set, frozenset           | `{"$set": […]}`, sorted by the members' canonical text           |
    | dataclass, msgspec struct| `{"$record": ["ClassName", {fields}]}`                           |
 
@@ -97,6 +97,8 @@ class KeySpace:
 
     def require(self, key: str) -> str:
         """The key, if it lies in this namespace; raises InvalidKey if it does not, or is no UTF-8."""
+        if not isinstance(key, str):
+            raise InvalidKey(f"key {key!r}: a key is a str, made by key() or literal()")
         if not key.isascii() and any("\ud800" <= character <= "\udfff" for character in key):
             raise InvalidKey("the key holds an unpaired surrogate, which UTF-8 cannot hold")
         if not key.startswith(self.prefix) or len(key) == len(self.prefix):
@@ -120,12 +122,15 @@ class Pattern:
         if not text:
             raise InvalidKey("a pattern may not be empty; '*' stands for every key of the namespace")
         self.text = text
-        glob = regex = ""
+        glob, pieces = "", [re.escape(space.prefix)]
         characters = iter(text)
         for character in characters:
             if character in "*?":
                 glob += character
-                regex += ".*" if character == "*" else "."
+                if character == "*":
+                    pieces.append("")
+                else:
+                    pieces[-1] += "."
                 continue
             literal = character
             if character == "\\":
@@ -133,10 +138,15 @@ class Pattern:
                 if not literal:
                     raise InvalidKey(f"pattern {text!r} ends in a backslash with nothing to make literal")
             glob += "\\" + literal if literal in "*?[]^\\-" else literal
-            regex += re.escape(literal)
+            pieces[-1] += re.escape(literal)
         self.redis_glob = space.prefix + glob
         """The same as Redis' MATCH understands it, for the whole key."""
-        self._matches = re.compile(re.escape(space.prefix) + regex, re.DOTALL).fullmatch
+        # What stands between two `*` is taken where it first fits and never sought again (atomic groups), so
+        # that no pattern takes more than quadratic time: it is matched in every process.
+        first, *between = pieces
+        last = f".*{between.pop()}" if between else ""
+        regex = first + "".join(f"(?>.*?{piece})" for piece in between) + last
+        self._matches = re.compile(regex, re.DOTALL).fullmatch
 
     def matches(self, key: str) -> bool:
         """Whether the full key matches."""
@@ -182,7 +192,9 @@ def _canonical(value: Any, depth: int) -> Any:
 def _canonical_scalar(value: Any) -> dict[str, str] | None:
     kind = type(value)
     if isinstance(value, enum.Enum):
-        return {"$enum": f"{kind.__name__}.{value.name}"}
+        # Bits of a Flag that have no name, not even a joint one: they all have None.
+        member = value.value if value.name is None else value.name  # type: ignore[redundant-expr]
+        return {"$enum": f"{kind.__name__}.{member}"}
     if (kind is float and not math.isfinite(value)) or (kind is Decimal and not value.is_finite()):
         raise InvalidKey(f"params hold {value!r}; only finite numbers are allowed")
     form = _TEXT_FORMS.get(kind)

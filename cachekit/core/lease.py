@@ -9,6 +9,7 @@ judge).
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,8 +92,17 @@ class Lease:
             self._timer.cancel()
 
 
-async def acquire(store: Store, key: str, *, seen: bytes | None, seconds: float) -> Lease | Held | Changed:
+async def acquire(
+    store: Store,
+    key: str,
+    *,
+    seen: bytes | None,
+    seconds: float,
+    abandoned: Callable[[Lease], None] = Lease.stop,
+) -> Lease | Held | Changed:
     """Ask for the lease of `key`, having seen `seen` there.
+
+    `abandoned` gets what may have been granted to one who was cancelled meanwhile: it is to be released.
 
     Outcomes:
         case 1: Lease: nobody else has it, and nothing else lies under the key.
@@ -101,7 +111,11 @@ async def acquire(store: Store, key: str, *, seen: bytes | None, seconds: float)
     """
     token = secrets.token_hex(8)
     keys = (key, lease_key(key))
-    reply = await store.run_script(ACQUIRE, keys, token, round(seconds * 1000), fingerprint(seen))
+    try:
+        reply = await store.run_script(ACQUIRE, keys, token, round(seconds * 1000), fingerprint(seen))
+    except asyncio.CancelledError:
+        abandoned(Lease(store, keys, token, seconds))
+        raise
     if reply is None or isinstance(reply, bytes):
         return Changed(reply)
     return Held(int(reply) / 1000) if reply else Lease(store, keys, token, seconds)

@@ -74,6 +74,8 @@ class Link:
         self._recovery = Recovery(self._attempt, on_failure=self._fail, name="cachekit: connect to Redis")
         self._timer: asyncio.TimerHandle | None = None
         self._dropped_at = float("-inf")
+        self.protocol = 3
+        """The RESP version of the last connection; 3 before the first."""
         self._closed: Reason | None = None
 
     @property
@@ -214,6 +216,7 @@ class Link:
             raise
         if wire.error is not None:
             raise wire.error
+        self.protocol = 3 if wire.pushes else 2
         self._wire = wire
         self._flush()
         self._arm()

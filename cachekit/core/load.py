@@ -7,6 +7,7 @@ a flight brings is stored only if its lease is still held and no rule appended s
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from cachekit.core.batch import Batch, NoValue
@@ -110,9 +111,12 @@ class Load:
                 # Of a batch, ours or the one that was joined; the next round is our own load.
                 if demand.batch is not None:
                     raise
+        return self._own(found)
+
+    def _own(self, found: Found) -> Found:
+        """The same with a value that may be changed."""
         if self._codec.shared:
             return found
-        # Each caller a copy of his own.
         return Found(found.record, self._codec.load(found.record), found.source, found.age)
 
     def is_loading(self, key: str) -> bool:
@@ -180,7 +184,9 @@ class Load:
         changed = self._watcher.expect(key)
         try:
             while True:
-                outcome = await acquire(self._store, key, seen=seen, seconds=policy.lease)
+                outcome = await acquire(
+                    self._store, key, seen=seen, seconds=policy.lease, abandoned=partial(self._give_up, key)
+                )
                 if isinstance(outcome, Lease):
                     break
                 if isinstance(outcome, Held):
@@ -219,7 +225,10 @@ class Load:
         flight.stamp = stamp = self._log.rules.stamp
         if old is not None and not self._judge.still_spares(key, old.record):
             old = None  # A rule has come since the look.
-        stale = None if old is None else old.entry(key)
+        stale = None
+        if old is not None and flight.takes_context:
+            # A copy: the one that was found is being served to a caller, who may change it.
+            stale = self._own(old).entry(key)
         context = LoadContext(policy=policy, tags=demand.tags, stale=stale)
         is_kept = False
         began = self._clock.monotonic()

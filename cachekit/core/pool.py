@@ -83,7 +83,7 @@ class MemoryPool:
         """One of the pool's connections."""
         connection = await self._within("connect", self._pool.get_connection)
         try:
-            yield Dedicated(connection, redis_py_shapes())
+            yield Dedicated(connection, redis_py_shapes(connection.protocol))
         finally:
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)

@@ -4,6 +4,9 @@ The text of an error reply may hold a key, an address or a user's name, so it ne
 trouble does. redis-py's error is the cause.
 """
 
+import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -49,8 +52,14 @@ _ERRORS: Final[dict[str, type[RedisError]]] = {
 }
 """The first word of an error reply, and what it is in redis-py."""
 
+_IN_SCRIPT: Final = re.compile(r"ERR Error running script .*: -?([A-Z]+) ", re.DOTALL)
+"""Before Redis 7 the refusal of a command in a script stands at the end of an error of the script's own."""
+
 _MAX_CLIENTS: Final = "max number of clients reached"
 _NO_MORE: Final = "Redis takes no more connections (maxclients)"
+
+_CONNECTING: Final = re.compile(r"Error .*connecting to", re.DOTALL)
+"""How redis-py's error begins where the system's own error is its context: no connection came to be."""
 
 _TROUBLES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ReadOnlyError, "Redis is read-only"),
@@ -62,6 +71,12 @@ _TROUBLES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (MaxConnectionsError, _NO_MORE),
     (AuthenticationError, "Redis asks for another user or password"),
     (NoPermissionError, "Redis does not permit our user that"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (socket.gaierror, "the host's name is not known"),
+    (ssl.SSLCertVerificationError, "the server's certificate is not accepted"),
+    (ssl.SSLError, "TLS could not be agreed on"),
+    (FileNotFoundError, "there is no such socket, or no such file of certificates"),
+    (PermissionError, "the socket, or the file of certificates, may not be opened"),
 )
 """Subclasses stand before their bases."""
 
@@ -72,10 +87,20 @@ _WORDS: Final = {
 }
 """Troubles that redis-py knows no class for."""
 
+_TEXTS: Final = {
+    _MAX_CLIENTS: _NO_MORE,
+    "cluster support disabled": "the server is no part of a cluster",
+    "DB index is out of range": "the server has no database of that number",
+    "GET-MASTER-ADDR-BY-NAME": "the server is no Sentinel",
+}
+"""Troubles that only the reply's text tells, by a part of it."""
+
 
 def reply_error(text: str) -> RedisError:
     """redis-py's error for the text of an error reply: what a `hiredis.Reader` makes of it."""
     word, _, rest = text.partition(" ")
+    if word == "ERR" and (inner := _IN_SCRIPT.search(text)):
+        word = inner[1]
     if _MAX_CLIENTS in text:
         return MaxConnectionsError(text)
     kind = _ERRORS.get(word)
@@ -133,17 +158,16 @@ def _trouble(error: BaseException) -> str:
             if isinstance(each, kind):
                 return words
         text = str(each)
-        if _MAX_CLIENTS in text:
-            return _NO_MORE
-        if "cluster support disabled" in text:
-            return "the server is no part of a cluster"
+        for part, words in _TEXTS.items():
+            if part in text:
+                return words
         if isinstance(each, ResponseError) and text.partition(" ")[0] in _WORDS:
             return _WORDS[text.partition(" ")[0]]
     return type(error).__name__
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """redis-py hides a refused handshake under a plain ConnectionError."""
+    """redis-py hides a refused handshake, and the system's error, under a plain ConnectionError."""
     while error is not None:
         yield error
-        error = error.__cause__
+        error = error.__cause__ or (error.__context__ if _CONNECTING.match(str(error)) else None)

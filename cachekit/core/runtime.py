@@ -159,7 +159,7 @@ class Runtime:
     async def aclose(self) -> None:
         """End what is under way, and close the connections. Safe to call more than once."""
         await self.sweeper.aclose()
-        for shelf in self._shelves.values():
+        for shelf in list(self._shelves.values()):
             await shelf.fill.aclose()
             await shelf.load.aclose()
         await self.log.aclose()

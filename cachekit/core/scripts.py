@@ -172,15 +172,23 @@ return 1
 """
 
 # Invariant: only what a rule has made invalid is removed: an entry stamped at or after it stays.
-# The stamp stands as `"log":["…",N]` among the fields before the data. A value without one (written by
-# another service), or of another incarnation, goes.
+# The stamp stands as `"log":["…",N]` among the fields before the data, or the header's end. Nearly always
+# they are short; they take 64 KiB at most. A value without one (written by another service), or of another
+# incarnation, goes.
 # KEYS[1] the value; ARGV[1] the incarnation, ARGV[2] the rule's position. Returns 1 if removed.
 RECLAIM: Final = """
-local head = redis.pcall('GETRANGE', KEYS[1], 0, 4095)
-if type(head) == 'table' then
-    return 0
+local head, stop
+for _, last in ipairs({4095, 65535}) do
+    head = redis.pcall('GETRANGE', KEYS[1], 0, last)
+    if type(head) == 'table' then
+        return 0
+    end
+    stop = string.find(head, '"data":', 1, true) or string.find(head, '\\n', 1, true)
+    if stop or #head <= last then
+        break
+    end
 end
-local fields = string.sub(head, 1, (string.find(head, '"data":', 1, true) or #head + 1) - 1)
+local fields = string.sub(head, 1, (stop or #head + 1) - 1)
 local incarnation, position = string.match(fields, '"log":%["(%w+)",(%d+)%]')
 if incarnation == ARGV[1] and tonumber(position) >= tonumber(ARGV[2]) then
     return 0

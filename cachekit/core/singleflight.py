@@ -36,7 +36,8 @@ class Flight(Generic[T]):
         self.publishing = False
         self.waiters = 0
         self.awaits: list[Flight[Any]] = []
-        """The loads that this one's factory waits for at the moment."""
+        """The loads that this one's factory waits for at the moment, and older ones of the same key, whose
+        lease it may have to wait for."""
         self.stamp: tuple[str, int] | None = None
         """The position of the invalidation log when the factory was called; None before."""
         self.tags: tuple[str, ...] = ()
@@ -79,10 +80,11 @@ class SingleFlight(Generic[T]):
         """
         if self._closed:
             raise CacheClosed("the cache is closed")
-        flight = self._joinable.get(key) or self._start(key, load)
         waiting_in = _flying.get()
-        if _leads_to(flight, waiting_in):
+        # Also by one that is not joined any more: a new load would wait for its lease.
+        if any(_leads_to(each, waiting_in) for each in self._running.get(key, ())):
             raise LoadCycle(f"the load of {key!r} asks, at some depth, for {key!r} itself")
+        flight = self._joinable.get(key) or self._start(key, load)
         for outer in waiting_in:
             outer.awaits.append(flight)
         flight.waiters += 1
@@ -140,6 +142,7 @@ class SingleFlight(Generic[T]):
             finally:
                 self.hide(flight)
 
+        flight.awaits.extend(self._running.get(key, ()))
         # Registered first: a task may run at once, and end, while it is being created.
         self._joinable[key] = flight
         self._running.setdefault(key, set()).add(flight)

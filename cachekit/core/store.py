@@ -100,7 +100,6 @@ class Store:
         """Whether commands may block on a `dedicated` connection; not in fakeredis."""
         self._topology = topology
         self._look_up = topology.get
-        self._shapes = topology.shapes
         self._texts: Counter[str] = Counter()
         """How often each script was sent as text."""
         self._closed = False
@@ -182,7 +181,7 @@ class Store:
             reply = await self._topology.send(command, safe=name in _SAFE)
         except RedisError as error:
             raise unavailable(operation, error) from error
-        shape = self._shapes.get(name)
+        shape = self._topology.shapes.get(name)
         return reply if shape is None else shape(reply)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
@@ -194,16 +193,17 @@ class Store:
             return []
         names = [str(command[0]).upper() for command in commands]
         replies = await self._send_all(commands, "pipeline", safe=_SAFE.issuperset(names))
+        shapes = self._topology.shapes
         for index, (name, reply) in enumerate(zip(names, replies, strict=True)):
             if isinstance(reply, Exception):
                 raise unavailable("pipeline", reply) from reply
-            shape = self._shapes.get(name)
+            shape = shapes.get(name)
             if shape is not None:
                 replies[index] = shape(reply)
         return replies
 
     async def run_script(
-        self, script: str, keys: str | Sequence[str], *arguments: str | bytes | float
+        self, script: str, keys: str | Sequence[str | bytes], *arguments: str | bytes | float
     ) -> Any:
         """Run one of `cachekit.core.scripts` by its digest; its text travels first, and when it is missed.
 

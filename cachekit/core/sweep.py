@@ -46,7 +46,7 @@ class Sweeper:
         async for keys in self._store.scan(pattern.redis_glob):
             for start in range(0, len(keys), _AT_ONCE):
                 reclaims = (
-                    self._store.run_script(RECLAIM, key.decode(), *stamp)
+                    self._store.run_script(RECLAIM, [key], *stamp)  # Others' keys may be no UTF-8.
                     for key in keys[start : start + _AT_ONCE]
                 )
                 began = loop.time()

@@ -1,7 +1,9 @@
 """Which connection a command goes over: the interface, and its plainest form, one server."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
@@ -11,7 +13,7 @@ from redis.exceptions import RedisError
 from cachekit.core.budget import Budget
 from cachekit.core.dedicated import Dedicated
 from cachekit.core.link import Link
-from cachekit.core.refusal import unavailable
+from cachekit.core.refusal import reason_of, unavailable
 from cachekit.core.tracking import Listener
 from cachekit.core.wire import Command
 
@@ -19,9 +21,10 @@ Shapes = Mapping[str, Callable[..., Any]]
 """By a command's name, what redis-py makes of its reply, e.g. a dict of INFO's text."""
 
 
-def redis_py_shapes() -> Shapes:
-    """The shapes of redis-py's own client."""
-    return {str(name): shape for name, shape in Redis(protocol=3).response_callbacks.items()}
+@cache
+def redis_py_shapes(protocol: int) -> Shapes:
+    """The shapes of redis-py's own client; those of RESP3 make nothing of RESP2's replies, and fail."""
+    return {str(name): shape for name, shape in Redis(protocol=protocol).response_callbacks.items()}
 
 
 class Node(Protocol):
@@ -41,8 +44,9 @@ class Topology(Protocol):
     blocks: bool
     """Whether a command may block on a connection of its own."""
 
-    shapes: Shapes
-    """What is still to be made of the replies."""
+    @property
+    def shapes(self) -> Shapes:
+        """What is still to be made of the replies that have come."""
 
     def get(self, key: str) -> Awaitable[bytes | None]:
         """GET."""
@@ -86,15 +90,20 @@ class Single:
     ) -> None:
         """`timeout`, in seconds, is each command's; `moves` if dialling again may find another server."""
         self._dial = dial
+        self._timeout = timeout
         self._budget = Budget(max_connections, timeout=timeout)
         self._link = Link(dial, budget=self._budget, timeout=timeout, moves=moves)
-        self.shapes = redis_py_shapes()
         self.get = self._link.get
         self.get_with_expiry = self._link.get_with_expiry
         self.send = self._link.send
         self.send_all = self._link.send_all
         self.track = self._link.track
         self.aclose = self._link.aclose
+
+    @property
+    def shapes(self) -> Shapes:
+        """Those of the protocol that the server speaks."""
+        return redis_py_shapes(self._link.protocol)
 
     async def primaries(self) -> Sequence[Node]:
         """The one."""
@@ -103,21 +112,30 @@ class Single:
     @asynccontextmanager
     async def dedicated(self, key: str) -> AsyncIterator[Dedicated]:  # noqa: ARG002 - one server has all keys
         """A connection beside the link's."""
-        async with dedicate(self._dial, self._budget, self.shapes) as connection:
+        async with dedicate(self._dial, self._budget, timeout=self._timeout) as connection:
             yield connection
 
 
 @asynccontextmanager
 async def dedicate(
-    dial: Callable[[], Awaitable[AbstractConnection]], budget: Budget, shapes: Shapes
+    dial: Callable[[], Awaitable[AbstractConnection]],
+    budget: Budget,
+    *,
+    timeout: float,  # noqa: ASYNC109 - of connecting, not of the context
 ) -> AsyncIterator[Dedicated]:
-    """A connection of one's own, counted in `budget` for as long as the context lasts."""
+    """A connection of one's own, counted in `budget` for as long as the context lasts.
+
+    To connect may take `timeout` seconds, the handshake included: redis-py bounds only the socket's part.
+    """
     async with budget.one():
         try:
-            connection = await dial()
+            async with asyncio.timeout(timeout):
+                connection = await dial()
+        except TimeoutError as error:
+            raise reason_of(error, timeout)("connect") from error
         except (RedisError, OSError) as error:
             raise unavailable("connect", error) from error
         try:
-            yield Dedicated(connection, shapes)
+            yield Dedicated(connection, redis_py_shapes(connection.protocol))
         finally:
             await connection.disconnect()

@@ -111,7 +111,7 @@ def _require_exact_json(value: Any) -> None:
             for name, member in item.items():
                 if type(name) is not str:
                     raise InvalidValue(
-                        f"{_where(path)} has a {type(name).__name__} as a name; JSON has only strings"
+                        f"{_where(path)} has a name of type {type(name).__name__}; JSON has only strings"
                     )
                 if type(member) not in _EXACT:
                     todo.append((member, (*path, name)))

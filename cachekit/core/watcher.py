@@ -62,7 +62,8 @@ class Watcher:
 
     async def wait(self, waiter: asyncio.Future[None], *, attempt: int, at_most: float) -> None:
         """Until the key changes, or it is time for look number `attempt` (from 0), or `at_most` seconds."""
-        pause = MOST_POLL if self.live else min(LEAST_POLL * 2**attempt, MOST_POLL)
+        # The exponent is bounded, too: a load may go on for thousands of looks.
+        pause = MOST_POLL if self.live else min(LEAST_POLL * 2 ** min(attempt, 10), MOST_POLL)
         await asyncio.wait([waiter], timeout=min(pause, max(at_most, LEAST_POLL)))
 
     def expect(self, key: str) -> asyncio.Future[None]:

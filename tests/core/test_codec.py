@@ -235,7 +235,7 @@ def test_a_frame_that_claims_more_than_its_header_is_corrupt():
     [
         ((1, 2), "the value is a tuple"),
         ({"a": [1, {2}]}, r"value\['a'\]\[1\] is a set"),
-        ({"a": {1: "x"}}, r"value\['a'\] has a int as a name"),
+        ({"a": {1: "x"}}, r"value\['a'\] has a name of type int"),
         ([float("nan")], r"value\[0\] is nan"),
         ({"when": WHEN}, r"value\['when'\] is a datetime"),
         (b"bytes", "is a bytes"),

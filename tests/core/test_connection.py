@@ -43,6 +43,13 @@ def test_a_port_that_is_none_is_refused(port):
         url_from_environment({"REDIS_PORT": port})
 
 
+async def test_an_unknown_option_of_a_url_is_named():
+    """And not redis-py's class, of which nobody has heard."""
+    with pytest.raises(ConfigurationError, match=r"'rediss://h' is no .*: there is no option 'ssl_ca'$"):
+        async with cachekit.connect("rediss://h?ssl_ca=x"):
+            pass
+
+
 async def test_an_unknown_scheme_is_refused_without_showing_the_password():
     """The error names what is allowed, and no secret."""
     with pytest.raises(ConfigurationError, match=r"redis://, rediss://, unix://") as caught:
@@ -310,7 +317,26 @@ async def test_an_error_tells_no_address_and_no_password():
     async with cachekit.connect("redis://:hunter2@127.0.0.1:1", timeout=1) as cache:
         with pytest.raises(CacheUnavailable) as caught:
             await cache.store.ping()
-    assert str(caught.value) == "Redis could not serve PING: ConnectionError"
+    assert str(caught.value) == "Redis could not serve PING: the connection was refused"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("redis://nobody.invalid:6379", "the host's name is not known"),
+        ("unix:///nowhere/redis.sock", "there is no such socket"),
+        ("rediss://127.0.0.1:{port}?ssl_ca_certs=/nowhere.pem", "no such file of certificates"),
+        ("redis://127.0.0.1:{port}/99", "the server has no database of that number"),
+        ("redis+sentinel://127.0.0.1:{port}/mymaster", "the server is no Sentinel"),
+    ],
+)
+async def test_an_error_tells_a_wrong_setting_from_an_outage(url, reason, free_port):
+    """Else "bypass" would hide it for ever."""
+    with EmbeddedServer(port=free_port):
+        async with cachekit.connect(url.format(port=free_port), timeout=5) as cache:
+            with pytest.raises(CacheUnavailable, match=reason):
+                await cache.store.get("k")
+            assert reason in (await cache.health()).reason
 
 
 @pytest.fixture
@@ -356,4 +382,6 @@ async def test_a_server_over_tls_with_a_password(certificate, free_port, redis_s
                 await cache.store.ping()
             assert "wrong" not in str(caught.value)
         async with cachekit.connect(f"rediss://:hunter2@localhost:{free_port}") as cache:
-            assert not (await cache.health()).up, "an unknown certificate is not trusted"
+            health = await cache.health()
+            assert not health.up, "an unknown certificate is not trusted"
+            assert "the server's certificate is not accepted" in health.reason

@@ -1,6 +1,7 @@
 """`@cached`: which calls share a value, what is refused, and that a decorated function stays one."""
 
 import dataclasses
+import functools
 import inspect
 
 import pytest
@@ -127,6 +128,12 @@ def test_only_async_functions_are_decorated(ns, function):
     """A plain function is refused at once."""
     with pytest.raises(ConfigurationError, match="not an async function"):
         cached(ns, "search")(function)
+
+
+def test_the_decorator_without_parentheses_is_refused(ns):
+    """At decoration, and not at the first call, which would be taken for a function."""
+    with pytest.raises(ConfigurationError, match=r"write @namespace\.cached\(\)"):
+        ns.cached(plain)
 
 
 @pytest.mark.parametrize("kind", [classmethod, staticmethod])
@@ -271,6 +278,55 @@ async def test_a_bound_method_does_not_lose_its_instance(ns):
 
     with pytest.raises(InvalidKey, match="argument 'self'"):
         await cached(ns, "prices")(Api().prices)("GRU")
+
+
+async def test_a_bound_method_keeps_its_instance_as_another_classs_attribute(ns):
+    """As bound methods do."""
+    prices = api_class(ns, ignore=["self"])("ana").prices
+    other = type("Other", (), {"prices": prices})
+    assert await other().prices("GRU") == "ana GRU"
+
+
+async def test_a_partial_does_not_lose_its_arguments(ns):
+    """Given by position or by name, they are part of the key."""
+
+    async def prices(origin, destination, adults):
+        return f"{origin} {destination} {adults}"
+
+    def of(*args, **kwargs):
+        return cached(ns, "prices", tags=["from:{origin}"])(functools.partial(prices, *args, **kwargs))
+
+    assert await of("GRU", adults=1)("LIS") == "GRU LIS 1"
+    assert await of("OPO", adults=1)("LIS") == "OPO LIS 1"
+    assert await of("OPO", adults=2)("LIS") == "OPO LIS 2"
+    assert of("OPO", "LIS").key(1) == of("OPO").key("LIS", 1) == of().key("OPO", "LIS", adults=1)
+    assert list(inspect.signature(of("GRU", adults=1)).parameters) == ["destination", "adults"]
+
+
+async def test_a_cached_function_may_be_cached_again(cache, ns):
+    """Each decorator is of its own namespace: a short-lived copy of a long-lived one."""
+    inner = cached(cache.namespace("inner"), "prices")(plain)
+    outer = cached(ns, "prices")(inner)
+    assert await outer("GRU", "LIS") == await inner("GRU", "LIS")
+    assert outer.key("GRU", "LIS").startswith(f"{ns.name}:")
+    assert inner.key("GRU", "LIS").startswith("inner:")
+    await inner.delete("GRU", "LIS")
+    assert (await outer.entry("GRU", "LIS")).source != "load"
+
+
+async def test_a_callable_objects_attributes_do_not_hide_ours(ns):
+    """Its own `key` is no key of Redis."""
+
+    class Prices:
+        key = "an API's"
+
+        def __init__(self):
+            self.key = "secret"
+
+        async def __call__(self, route):
+            return route
+
+    assert cached(ns, "prices")(Prices()).key("GRU").startswith(f"{ns.name}:prices:")
 
 
 async def test_instances_share_if_told_to(ns):

@@ -224,7 +224,7 @@ async def test_an_unmodified_value_is_kept_with_a_new_age(shop, clock):
     assert await shop.get_or_set(shop.key("a"), load) == {"etag": 7}
     await settled()
     entry = await shop.get_entry(shop.key("a"))
-    assert (entry.value, entry.state, entry.age, entry.tags) == ({"etag": 7}, "fresh", 0, ("new",))
+    assert (entry.value, entry.state, entry.age, entry.tags) == ({"etag": 7}, "fresh", 0, ("new", "old"))
     assert (olds[0].value, olds[0].state, olds[0].tags) == ({"etag": 7}, "stale", ("old",))
 
 
@@ -307,6 +307,34 @@ async def test_keys_not_asked_for_are_refused(shop):
     with pytest.raises(cachekit.ConfigurationError, match="not asked for"):
         await shop.get_or_set_many([a], load)
     assert await shop.get_many([a, b]) == {}
+
+
+async def test_a_batch_that_is_no_mapping_is_refused(shop):
+    """The error says what the factory gave, and what it must give."""
+
+    async def load(keys):
+        return [1]
+
+    with pytest.raises(cachekit.ConfigurationError, match="gave a list; it must give a mapping"):
+        await shop.get_or_set_many(keys_of(shop, "a"), load)
+
+
+async def already_called():
+    return 1
+
+
+@pytest.mark.parametrize("verb", ["get_or_set", "refresh"])
+async def test_a_factory_that_is_no_async_function_is_named(shop, verb):
+    """The two slips of beginners: a plain function, and a coroutine in its place."""
+    (key,) = keys_of(shop, "a")
+    with pytest.raises(cachekit.ConfigurationError, match="gave a value of type int; it must be an async"):
+        await getattr(shop, verb)(key, lambda: 1)
+    with pytest.raises(cachekit.ConfigurationError, match="gave a value of type dict"):
+        await shop.get_or_set_many([key], lambda _keys: {})
+    coroutine = already_called()
+    with pytest.raises(cachekit.ConfigurationError, match="is a coroutine; give the async function"):
+        await getattr(shop, verb)(key, coroutine)
+    coroutine.close()
 
 
 async def test_a_batch_joins_the_load_of_a_single_key(shop):
@@ -564,3 +592,97 @@ async def test_a_load_that_is_left_gives_its_lease_back(shop, cache):
         await loading
     await settled()
     assert not await lease_is_held(cache, shop.key("a"))
+
+
+async def test_an_unmodified_value_is_still_hit_by_its_tags(shop):
+    """The factory tags only what it is sent; a 304 says nothing of tags, and loses none."""
+
+    async def sent(ctx):
+        ctx.tag("t")
+        return "v"
+
+    async def unmodified(ctx):
+        return ctx.not_modified()
+
+    await shop.get_or_set(shop.key("a"), sent)
+    await shop.refresh(shop.key("a"), unmodified)
+    await shop.invalidate(tags=["t"])
+    assert await shop.get(shop.key("a")) is None
+
+
+async def test_an_unmodified_nothing_stays_nothing(cache):
+    """A typed namespace could not even read it otherwise."""
+    ns = cache.namespace("typed", Policy(ttl=10, negative_ttl=3), type=int)
+
+    async def nothing(ctx):
+        ctx.negative()
+
+    async def unmodified(ctx):
+        return ctx.not_modified()
+
+    await ns.get_or_set(ns.key("a"), nothing)
+    await ns.refresh(ns.key("a"), unmodified)
+    entry = await ns.get_entry(ns.key("a"))
+    assert (entry.value, entry.negative, entry.ttl) == (None, True, 3)
+
+
+async def test_a_caller_cannot_change_the_factory_s_old_entry(shop, clock):
+    """Both have a copy of their own."""
+    await grow_stale(shop, clock, shop.key("a"), {"etag": 7})
+    olds = []
+
+    async def load(ctx):
+        olds.append(ctx.stale.value.copy())
+        return ctx.not_modified()
+
+    served = await shop.get_or_set(shop.key("a"), load)
+    served["etag"] = 8
+    await settled()
+    assert olds == [{"etag": 7}]
+
+
+async def test_many_readers_of_a_stale_value_begin_one_refresh(shop, clock):
+    """Also those who come before it has got as far as its load."""
+    await grow_stale(shop, clock, shop.key("a"))
+    loader = Loader()
+    await asyncio.gather(*(shop.get_or_set(shop.key("a"), loader) for _ in range(20)))
+    await settled()
+    stats = shop.stats()
+    assert (stats.refreshes, stats.coalesced, stats.loads) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("error", [StopIteration, KeyError])
+async def test_whatever_a_batch_raises_ends_every_wait(shop, error):
+    """StopIteration fits into no future, and a mapping may raise when it is asked."""
+
+    class Bad(dict):
+        def __getitem__(self, key):
+            raise error
+
+    async def give(keys):
+        return Bad.fromkeys(keys)
+
+    async with asyncio.timeout(5):
+        with pytest.raises((RuntimeError, KeyError)):
+            await shop.get_or_set_many([shop.key("a"), shop.key("b")], give)
+
+
+async def test_a_caller_who_leaves_while_it_asks_for_the_lease_leaves_no_lease(shop, cache, monkeypatch):
+    """It may have been granted all the same, and nobody would renew it or give it up."""
+    run = cache.store.run_script
+    granted = asyncio.Event()
+
+    async def run_script(script, keys, *arguments):
+        reply = await run(script, keys, *arguments)
+        if script is ACQUIRE:
+            granted.set()
+            await asyncio.Event().wait()
+        return reply
+
+    monkeypatch.setattr(cache.store, "run_script", run_script)
+    caller = asyncio.create_task(shop.get_or_set(shop.key("a"), Loader()))
+    await granted.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    await settled()
+    assert not await cache.store.execute("EXISTS", f"cachekit/lease:{{{shop.key('a')}}}")

@@ -141,6 +141,27 @@ async def test_a_follower_hears_of_another_process(ours, theirs):
     assert not ours.spares(0, "t")
 
 
+async def test_a_follower_hears_over_resp2_too(standalone):
+    """Its replies have other shapes, and a server or a proxy may speak nothing else."""
+    url = f"{standalone.url}?protocol=2"
+    async with process(url) as ours, process(url) as theirs:
+        await theirs.follow()
+        await ours.log.append("shop", "tag", "a")
+        await theirs.hears(1)
+        assert theirs.log.live
+
+
+async def test_a_mirror_whose_follower_died_is_not_believed(ours, theirs, monkeypatch):
+    """Whatever it died of: readers look at the log themselves from then on."""
+    await theirs.follow()
+    monkeypatch.setattr(theirs.log, "_take", lambda _: 1 / 0)
+    await ours.log.append("shop", "tag", "a")
+    await until(lambda: not theirs.log.live, "the mirror is given up")
+    monkeypatch.undo()
+    await theirs.log.read()
+    assert theirs.rules.position == 1
+
+
 async def test_a_burst_longer_than_a_page_is_followed(ours, theirs):
     """Every record of it."""
     await ours.follow()
@@ -532,3 +553,20 @@ async def test_a_value_of_a_lost_log_is_gone(two, standalone):
     await gone(strict, ns.key("a"))
     await ns.set(ns.key("a"), "new")
     assert await strict.get(ns.key("a")) == "new"
+
+
+async def test_a_log_that_contradicts_itself_is_never_half_read(ours, theirs, standalone):
+    """Somebody has used XADD: what comes after it is not left for the next look, and the log begins anew."""
+    incarnation, _ = await theirs.log.append("shop", "tag", "a")
+    for position in 1, 2:
+        fields = {"log": incarnation, "n": position, "kind": "tag", "ns": "shop", "value": "b"}
+        standalone.call("XADD", LOG, "*", *(text for pair in fields.items() for text in pair))
+    await ours.log.read()
+    assert ours.rules.incarnation != incarnation
+
+
+async def test_a_process_that_only_invalidates_does_not_remember_it_for_ever(ours):
+    """Nobody follows there, who would find its records in the log again."""
+    for _ in range(1_100):
+        await ours.log.append("shop", "tag", "t")
+    assert len(ours.log._unread) < 1_001

@@ -46,6 +46,11 @@ class Number(int):
     pass
 
 
+class Days(enum.IntFlag):
+    SAT = 1
+    SUN = 2
+
+
 class Level(enum.IntEnum):
     HIGH = 1
 
@@ -107,6 +112,9 @@ def test_another_language_computes_the_same_digests(node):
         (uuid.UUID(int=1), '{"$uuid":"00000000-0000-0000-0000-000000000001"}'),
         (b"\x00\xff", '{"$bytes":"00ff"}'),
         (Cabin.ECONOMY, '{"$enum":"Cabin.ECONOMY"}'),
+        (Days.SUN | Days.SAT, '{"$enum":"Days.SAT|SUN"}'),
+        (Days(0), '{"$enum":"Days.0"}'),
+        (Days(8), '{"$enum":"Days.8"}'),
         ({3, 1, 2}, '{"$set":[1,2,3]}'),
         ((1, "2"), '[1,"2"]'),
         (Route("GRU", "LIS"), '{"$record":["Route",{"destination":"LIS","origin":"GRU"}]}'),
@@ -291,3 +299,29 @@ def test_a_pattern_that_means_nothing_is_refused(pattern):
     """An empty pattern or a dangling backslash is an error, not a surprise."""
     with pytest.raises(InvalidKey):
         Pattern(SPACE, pattern)
+
+
+def test_no_pattern_takes_exponential_time():
+    """Every process matches it against every key it reads: with backtracking this would never end."""
+    assert not Pattern(KeySpace("n"), "*a" * 30 + "*b").matches("n:" + "a" * 200)
+
+
+@given(st.text("ab*?", min_size=1, max_size=12), st.text("ab", min_size=1, max_size=12))
+def test_a_pattern_matches_as_its_definition_says(pattern, key):
+    """The definition tries everything."""
+
+    def fits(pattern, key):
+        if not pattern:
+            return not key
+        if pattern[0] == "*":
+            return any(fits(pattern[1:], key[start:]) for start in range(len(key) + 1))
+        return bool(key) and pattern[0] in (key[0], "?") and fits(pattern[1:], key[1:])
+
+    assert Pattern(KeySpace("n"), pattern).matches(f"n:{key}") == fits(pattern, key)
+
+
+@pytest.mark.parametrize("key", [None, 5, b"n:a"])
+def test_a_key_that_is_no_text_is_refused(key):
+    """With the error that is documented."""
+    with pytest.raises(InvalidKey):
+        KeySpace("n").require(key)

@@ -11,6 +11,7 @@ import cachekit
 from cachekit.core.lease import Changed, Held, Lease, acquire, lease_key, overwrite, put_in_place, remove
 from cachekit.core.scripts import RENEW
 from cachekit.core.store import open_store
+from cachekit.core.watcher import Watcher
 
 KEY = "shop:a"
 LONG = 60
@@ -258,3 +259,12 @@ def test_a_key_has_a_lease_in_its_slot_or_is_refused(tail):
         assume(False)
     assert key_slot(lease.encode()) == key_slot(key.encode())
     assert key in lease
+
+
+async def test_the_thousandth_look_at_a_long_load_is_a_look_like_any_other():
+    """The pause between looks is bounded, and so is the arithmetic behind it."""
+    watcher = Watcher(None, monotonic=lambda: 0)
+    changed = watcher.expect("n:a")
+    changed.set_result(None)
+    await watcher.wait(changed, attempt=5_000, at_most=5)
+    watcher.forget("n:a", changed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from support.servers import until
 
 from cachekit.core import link as link_module
@@ -17,7 +18,7 @@ from cachekit.core.breaker import Breaker
 from cachekit.core.budget import Budget
 from cachekit.core.connection import parse
 from cachekit.core.link import Link
-from cachekit.core.refusal import is_wrong_type
+from cachekit.core.refusal import is_wrong_type, reply_error
 from cachekit.core.store import open_store
 from cachekit.core.wire import Wire
 from cachekit.errors import CacheClosed, CacheUnavailable
@@ -466,3 +467,10 @@ async def main():
 asyncio.run(main())
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("OOM", OutOfMemoryError), ("READONLY", ReadOnlyError)])
+def test_what_an_older_server_refuses_in_a_script_is_known(word, kind):
+    """Redis 6.2 wraps the refusal of the command into an error of the script."""
+    text = f"ERR Error running script (call to f_00ff): @user_script:9: @user_script: 9: -{word} not now "
+    assert type(reply_error(text)) is kind

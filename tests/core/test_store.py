@@ -10,6 +10,7 @@ from cachekit.core import refusal
 from cachekit.core.refusal import reply_error, unavailable
 from cachekit.core.store import open_store, open_stores
 from cachekit.errors import CacheClosed, CacheUnavailable
+from cachekit.testing import ChaosProxy
 
 pytest_plugins = ["support.server_fixtures"]
 
@@ -143,6 +144,32 @@ async def test_a_dedicated_connection_may_block(store):
         await asyncio.sleep(0.05)
         identity = await store.execute("XADD", "s", "*", "a", "1")
         assert await waiting == {b"s": [[(identity, {b"a": b"1"})]]}
+
+
+async def test_a_dedicated_connection_is_not_waited_for_without_end(standalone):
+    """A server that takes the connection and says nothing: the handshake has its bound, too."""
+    async with (
+        asyncio.timeout(10),
+        ChaosProxy(standalone.url) as proxy,
+        open_store(proxy.url, app="x", max_connections=1, timeout=0.05) as store,
+    ):
+        await proxy.black_hole()
+        for _ in range(2):  # The first has given its place in the budget back.
+            with pytest.raises(CacheUnavailable, match="did not answer connect within"):
+                await store.dedicated("k").__aenter__()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_replies_have_redis_pys_shapes_whatever_the_protocol(standalone, protocol):
+    """A shape of the one protocol makes nothing of the other's replies."""
+    async with open_store(
+        f"{standalone.url}?protocol={protocol}", app="x", max_connections=2, timeout=2
+    ) as store:
+        await store.execute("HSET", "h", "a", "1")
+        assert await store.execute("HGETALL", "h") == {b"a": b"1"}
+        assert await store.pipeline([("HGETALL", "h")]) == [{b"a": b"1"}]
+        async with store.dedicated("h") as connection:
+            assert await connection.execute("HGETALL", "h", timeout=2) == {b"a": b"1"}
 
 
 async def test_a_dedicated_connection_that_is_late_stays_broken(standalone):
