@@ -151,12 +151,13 @@ class Route:
         """Whether others than the one who asked may see the response.
 
         Not with Set-Cookie, nor with Cache-Control no-store, private or no-cache, nor if it varies by an
-        ignored header or by `*`. Varying by a header that is neither keyed nor ignored is no obstacle: no
-        request that has such a header gets here.
+        ignored header or by `*`, nor a stream of events, whose end nobody can wait for. Varying by a header
+        that is neither keyed nor ignored is no obstacle: no request that has such a header gets here.
         """
         varies = _listed(response.headers, "vary")
         return not (
             "set-cookie" in response.headers
+            or response.headers.get("content-type", "").lower().startswith("text/event-streamX")
             or directives(response.headers) & {"no-store", "private", "no-cache"}
             or "*" in varies
             or varies & self._ignored

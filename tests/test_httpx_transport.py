@@ -196,6 +196,16 @@ async def test_a_large_body_is_not_waited_for(open_client, upstream):
     assert head == upstream.body
 
 
+async def test_a_stream_of_events_is_not_waited_for(open_client, upstream):
+    """It may never end."""
+    upstream.headers["content-type"] = "text/event-stream; charset=utf-8"
+    upstream.rest.clear()
+    async with open_client() as client, asyncio.timeout(10), client.stream("GET", "/") as response:
+        assert outcome(response) == "bypass"
+        assert await anext(response.aiter_raw()) == upstream.body
+        upstream.rest.set()
+
+
 async def test_a_body_too_large_only_as_json_passes_through_whole(open_client, upstream):
     """Binary grows by a third in JSON."""
     upstream.body = b"\xff" * (MOST - 100)

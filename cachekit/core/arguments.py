@@ -95,4 +95,7 @@ def _fields(template: str) -> Iterator[str]:
 
 def _identified(value: Any) -> Any:
     own = getattr(type(value), "__cache_key__", None)
-    return value if own is None else Identity(type(value).__qualname__, own(value))
+    if own is None:
+        return value
+    # By its module, too: a cached method may be inherited by classes of one name.
+    return Identity(f"{type(value).__module__}.{type(value).__qualname__}", own(value))

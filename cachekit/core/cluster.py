@@ -84,7 +84,7 @@ class Cluster:
             try:
                 return await link.get(key)
             except _REDIRECTIONS as error:
-                found: bytes | None = await self._again(("GET", key), error, safe=True)
+                found: bytes | None = await self._again(("GET", key), error, link, safe=True)
         else:
             found = await self.send(("GET", key), safe=True)
         return found
@@ -104,13 +104,14 @@ class Cluster:
         try:
             return await link.send(command, safe=safe)
         except _REDIRECTIONS as error:
-            return await self._again(command, error, safe=safe)
+            return await self._again(command, error, link, safe=safe)
 
     async def send_all(self, commands: Sequence[Command], *, operation: str, safe: bool = False) -> list[Any]:
         """One write for each node; what was redirected follows, one by one."""
+        links = [await self._owner(command) for command in commands]
         parts: dict[Link, list[int]] = {}
-        for index, command in enumerate(commands):
-            parts.setdefault(await self._owner(command), []).append(index)
+        for index, link in enumerate(links):
+            parts.setdefault(link, []).append(index)
 
         async def send(link: Link, indexes: list[int]) -> list[Any]:
             return await link.send_all([commands[index] for index in indexes], operation=operation, safe=safe)
@@ -123,7 +124,7 @@ class Cluster:
         for index, reply in enumerate(replies):
             if isinstance(reply, _REDIRECTIONS):
                 try:
-                    replies[index] = await self._again(commands[index], reply, safe=safe)
+                    replies[index] = await self._again(commands[index], reply, links[index], safe=safe)
                 except RedisError as error:
                     replies[index] = error
         return replies
@@ -179,31 +180,39 @@ class Cluster:
             raise _uncovered(str(command[0]))
         return link
 
-    async def _again(self, command: Command, error: RedisError, *, safe: bool) -> Any:
-        """Go where the redirection says, or try again, as long as a command may take."""
+    async def _again(self, command: Command, error: RedisError, link: Link, *, safe: bool) -> Any:
+        """Go where the redirection of `link` says, or try again, as long as a command may take."""
         deadline = self._loop.time() + self._timeout
         while self._loop.time() < deadline:
             try:
                 if isinstance(error, MovedError):
-                    link = self._slots[error.slot_id] = self._link((error.host, error.port))
+                    link = self._slots[error.slot_id] = self._link(self._target(error, link))
                     self._refresh()
                     return await link.send(command, safe=safe)
                 if isinstance(error, AskError):
                     # ASKING holds for the next command of its connection: both go in one write.
                     pair, operation = [("ASKING",), command], str(command[0])
-                    link = self._link((error.host, error.port))
+                    link = self._link(self._target(error, link))
                     _, reply = await link.send_all(pair, operation=operation, safe=safe)
                     if not isinstance(reply, RedisError):
                         return reply
                     raise reply
                 await asyncio.sleep(_PAUSE)
                 self._refresh()
-                return await (await self._owner(command)).send(command, safe=safe)
+                link = await self._owner(command)
+                return await link.send(command, safe=safe)
             except _REDIRECTIONS as next_error:
                 if isinstance(error, AskError):
                     await asyncio.sleep(_PAUSE)  # Nodes that send us round in circles do so slowly.
                 error = next_error
         raise error
+
+    def _target(self, error: AskError, asked: Link) -> Address:
+        """Where a redirection points; one that names no host means the host of the node that was asked."""
+        if error.host not in {"", "?"}:
+            return error.host, error.port
+        hosts = (host for (host, _), link in self._links.items() if link is asked)
+        return next(hosts, self._seeds[0][0]), error.port
 
     def _link(self, address: Address) -> Link:
         if self._closed:

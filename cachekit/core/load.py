@@ -210,6 +210,7 @@ class Load:
             self._lookup.outage(error)
             if policy.outage == "raise":
                 raise
+            batch = None  # It comes there all the same.
             raise _Unguarded(old) from error
         finally:
             self._watcher.forget(key, changed)

@@ -6,6 +6,7 @@ leaves by a push, by its own deadline (pushes about expired keys come late, on a
 seconds), or because memory is needed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,14 +73,15 @@ class NearStore:
         self.max_bytes = near.max_bytes
         self.max_stale = near.max_stale
         self.bytes = 0
-        self._ring: dict[str, Slot] = {}
+        # Its first one is found at once; a dict looks for it among all that have gone.
+        self._ring: OrderedDict[str, Slot] = OrderedDict()
 
     def add(self, slot: Slot) -> None:
         """Make room for a slot and keep it; one too large for the whole store is not kept."""
         if slot.size > self.max_bytes:
             return
         while self.bytes + slot.size > self.max_bytes:
-            oldest = self._ring.pop(next(iter(self._ring)))
+            _, oldest = self._ring.popitem(last=False)
             if oldest.used:
                 oldest.used = False
                 self._ring[oldest.key] = oldest

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from cachekit.core.codec import Codec
+from cachekit.core.codec import Codec, Record
 from cachekit.core.events import Invalidated, Observer, Removed
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.keys import Pattern
-from cachekit.core.lease import overwrite, put_in_place, remove
+from cachekit.core.lease import lease_key, overwrite, put_in_place, remove
 from cachekit.core.load import Load
 from cachekit.core.lookup import Lookup
 from cachekit.core.near import NearSpace
@@ -66,13 +66,14 @@ class Write:
     async def set_many(self, values: Mapping[str, Any], policy: Policy, tags: tuple[str, ...]) -> None:
         """`set` for each key, in one round trip; a value that cannot be stored is found before any is."""
         records = {key: self._records.of(key, value, policy, tags=tags) for key, value in values.items()}
+        self._log.start()
+        with self._lookup.counting_outages():
+            stamp = await self._stamp(policy)
+        ready = {key: self._encode(key, restamp(record, stamp), policy) for key, record in records.items()}
         try:
-            self._log.start()
-            with self._lookup.counting_outages():
-                await self._log.stamp()
             async with asyncio.TaskGroup() as group:
                 for key, record in records.items():
-                    group.create_task(self._put(key, record, policy))
+                    group.create_task(self._put(key, record, ready[key], policy))
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
             raise first from first.__cause__
@@ -120,17 +121,21 @@ class Write:
             for value in values:
                 self._observer.observe(Invalidated(self._name, kind, value))
 
-    async def _put(self, key: str, record: Any, policy: Policy) -> None:
+    async def _put(self, key: str, record: Record, encoded: bytes, policy: Policy) -> None:
         await self._load.forget(key)
         with self._lookup.counting_outages():
             for attempt in range(_ATTEMPTS):
-                stamped = restamp(record, await self._stamp(policy))
-                encoded = self._codec.encode(stamped, policy)
                 force = attempt == _ATTEMPTS - 1
-                if await overwrite(self._store, key, encoded, px=lifetime(stamped), force=force):
+                if await overwrite(self._store, key, encoded, px=lifetime(record), force=force):
                     break
                 await self._log.append(self._name, "key", key)
+                encoded = self._encode(key, restamp(record, await self._stamp(policy)), policy)
         self._done(key, len(encoded), record.ttl)
+
+    def _encode(self, key: str, record: Record, policy: Policy) -> bytes:
+        """What is stored; raises InvalidKey or InvalidValue for what cannot be."""
+        lease_key(key)
+        return self._codec.encode(record, policy)
 
     async def _stamp(self, policy: Policy) -> Stamp:
         if policy.consistency == "strict":

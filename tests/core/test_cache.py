@@ -581,20 +581,30 @@ async def test_a_load_that_asks_for_itself_after_an_invalidation_is_found_out(ns
 
 async def test_two_loads_that_wait_for_each_other_s_lease_are_found_out(ns):
     """The one that was joined is outdated; the new one waits for its lease."""
-    begun = asyncio.Event()
+    begun, go, asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def first():
         begun.set()
-        await ns.invalidate(tags=["t"])
+        await go.wait()
         return await ns.get_or_set(ns.key("b"), second)
 
     async def second():
-        await begun.wait()
-        return await ns.get_or_set(ns.key("a"), first, tags=["t"])
+        asked.set()
+        return await ns.get_or_set(ns.key("a"), third, tags=["t"])
 
+    async def third():
+        return 3
+
+    outdated = asyncio.create_task(ns.get_or_set(ns.key("a"), first, tags=["t"]))
+    await begun.wait()
+    await ns.invalidate(tags=["t"])
+    other = asyncio.create_task(ns.get_or_set(ns.key("b"), second))
+    await asked.wait()
+    go.set()
     async with asyncio.timeout(5):
         with pytest.raises(cachekit.LoadCycle):
-            await ns.get_or_set(ns.key("a"), first, tags=["t"])
+            await outdated
+        assert await other == 3
 
 
 @pytest.mark.parametrize(
@@ -602,9 +612,10 @@ async def test_two_loads_that_wait_for_each_other_s_lease_are_found_out(ns):
     [("a", ["x" * 70_000], cachekit.InvalidValue), ("a}b", [], cachekit.InvalidKey)],
 )
 async def test_what_cannot_be_set_raises_what_the_documentation_says(ns, key, tags, error):
-    """And no group of exceptions, though each key is written in a task of its own."""
+    """And no group of exceptions, though each key is written in a task of its own; nothing is stored."""
     with pytest.raises(error):
-        await ns.set(f"{ns.name}:{key}", 1, tags=tags)
+        await ns.set_many({ns.key("fine"): 1, f"{ns.name}:{key}": 1}, tags=tags)
+    assert await ns.get(ns.key("fine")) is None
 
 
 @pytest.mark.parametrize("tags", [None, 5, [["t"]], [{}]])

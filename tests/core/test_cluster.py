@@ -90,6 +90,29 @@ async def test_a_slot_under_way_is_asked_for_at_its_new_home(cluster):
         assert await store.get(KEYS[0]) == b"new"
 
 
+@pytest.fixture
+def nameless(cluster):
+    """A cluster behind a NAT: its nodes do not know the host that clients know them by."""
+    option, nodes = "cluster-preferred-endpoint-type", [cluster.primary(shard) for shard in range(3)]
+    for node in nodes:
+        node.call("CONFIG SET", option, "unknown-endpoint")
+    yield cluster
+    for node in nodes:
+        node.call("CONFIG SET", option, "ip")
+
+
+async def test_a_redirection_without_a_host_means_the_one_that_was_asked(nameless):
+    """ASK and MOVED; Redis 7.0 and later."""
+    slot = key_slot(KEYS[0].encode())
+    to = (nameless.shard_of(slot) + 1) % 3
+    async with opened(nameless) as store:
+        await store.set(KEYS[0], b"1", px=60_000)
+        with nameless.moving(slot, to):
+            await store.set(KEYS[0], b"2", px=60_000)
+            assert await store.get_many(KEYS[:2]) == [b"2", None]
+        assert await store.get(KEYS[0]) == b"2"
+
+
 async def test_a_moved_slot_is_found(cluster):
     """MOVED: nobody notices, and the next command goes there directly."""
     async with opened(cluster) as store:

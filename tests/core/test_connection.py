@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -330,8 +331,13 @@ async def test_an_error_tells_no_address_and_no_password():
         ("redis+sentinel://127.0.0.1:{port}/mymaster", "the server is no Sentinel"),
     ],
 )
-async def test_an_error_tells_a_wrong_setting_from_an_outage(url, reason, free_port):
+async def test_an_error_tells_a_wrong_setting_from_an_outage(url, reason, free_port, monkeypatch):
     """Else "bypass" would hide it for ever."""
+
+    def resolve(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with EmbeddedServer(port=free_port):
         async with cachekit.connect(url.format(port=free_port), timeout=5) as cache:
             with pytest.raises(CacheUnavailable, match=reason):

@@ -347,6 +347,8 @@ async def test_an_instance_may_stand_for_itself(ns):
     assert await Bob("a").prices("GRU") == "a GRU"
     assert await Bob("b").prices("GRU") == "b GRU"
     assert Bob("a").prices.key("GRU") == Bob("a").prices.key("GRU") != Eve("a").prices.key("GRU")
+    namesake = type("Bob", (Bob,), {"__module__": "elsewhere", "__qualname__": Bob.__qualname__})
+    assert Bob("a").prices.key("GRU") != namesake("a").prices.key("GRU")
 
 
 async def test_a_dataclass_is_its_fields(ns):

@@ -686,3 +686,19 @@ async def test_a_caller_who_leaves_while_it_asks_for_the_lease_leaves_no_lease(s
     await asyncio.wait([caller])
     await settled()
     assert not await cache.store.execute("EXISTS", f"cachekit/lease:{{{shop.key('a')}}}")
+
+
+async def test_a_batch_asks_once_though_redis_went_away_before_the_leases(shop, cache, monkeypatch):
+    """Every key comes to the common call, and each is counted once."""
+    run = cache.store.run_script
+
+    async def run_script(script, keys, *arguments):
+        if script is ACQUIRE:
+            raise cachekit.CacheUnavailable("gone", operation="EVALSHA")
+        return await run(script, keys, *arguments)
+
+    monkeypatch.setattr(cache.store, "run_script", run_script)
+    keys = [shop.key(name) for name in "abc"]
+    load = BatchLoader(dict.fromkeys(keys, 1))
+    assert await shop.get_or_set_many(keys, load) == dict.fromkeys(keys, 1)
+    assert load.asked == [keys]
