@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 import httpx
 import msgspec
 
-
 _Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\0\r\n\u0100-\U0010ffff]*\Z")]
 """A header's name or value as HTTP can send it: of bytes, on one line."""
 

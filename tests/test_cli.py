@@ -141,3 +141,8 @@ def test_a_redis_that_is_away_exits_with_3(run):
     assert "could not serve" in result.stderr
     assert "--url" in result.stderr
     assert "hunter2" not in result.output
+
+
+def test_the_version_is_told():
+    """What to write into a report."""
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("cachekit-toolkit ")

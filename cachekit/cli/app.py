@@ -7,6 +7,7 @@ Every verb takes `--json`, for programs.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -39,6 +40,21 @@ Url = Annotated[
     typer.Option(help="Where Redis is. By default REDIS_URL, else REDIS_HOST, REDIS_PORT, REDIS_PASSWORD."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cachekit-toolkit {version('cachekit-toolkit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Look into a cache, and invalidate what is in it."""
 
 
 @app.command()

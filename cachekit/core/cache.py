@@ -48,6 +48,9 @@ class Cache:
         self._namespaces: dict[str, Namespace] = {}
         self._closed = False
 
+    def __repr__(self) -> str:
+        return f"<Cache {' '.join(self._namespaces) or 'without namespaces'}>"
+
     @property
     def store(self) -> Store:
         """The gateway to Redis, for what stands beside the cache on the same connection.

@@ -86,6 +86,7 @@ class Judge:
         try:
             return self.judge_at_once(key, stored)
         except OtherLog:
+            self._counters.invalid += 1
             return None
 
     def judge_at_once(self, key: str, stored: bytes) -> Found | None:
@@ -103,6 +104,7 @@ class Judge:
                 return None
             position = self._position(record)
             if position < self.rules.newest and not self.rules.spare(key, record.tags, position):
+                self._counters.invalid += 1
                 return None
             value = self._codec.load(record) if arrival is None else arrival[2]
         except Corrupt:

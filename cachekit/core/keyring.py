@@ -13,7 +13,7 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from cachekit.errors import ConfigurationError
 
@@ -45,6 +45,9 @@ class Keyring:
         """
         if not keys:
             raise ConfigurationError("a keyring needs at least one key")
+        given: Any = keys
+        if not isinstance(given, Mapping):
+            raise ConfigurationError("a keyring needs a mapping of ids to keys")
         try:
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
         except ImportError:

@@ -41,6 +41,9 @@ class Namespace:
         self._counters = self._definition.counters
         self._shelf: Shelf | None = None
 
+    def __repr__(self) -> str:
+        return f"<Namespace {self.name} {self.policy}>"
+
     def key(self, resource: str, params: Any = NO_PARAMS) -> str:
         """The full Redis key of `resource` with `params`; see `cachekit.core.keys`."""
         return self._space.key(resource, params)

@@ -1,6 +1,7 @@
 """A task that tries one thing again and again until it succeeds, as the breaker allows."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -9,6 +10,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from cachekit.core.breaker import Breaker, State
 from cachekit.core.clock import SystemClock
+from cachekit.core.refusal import unavailable
+
+_log: Final = logging.getLogger("cachekit")
 
 SOON: Final = 0.1
 """Seconds that a caller may wait for the next attempt to begin."""
@@ -60,6 +64,11 @@ class Recovery:
 
     def failed(self, error: Exception) -> None:
         """What had succeeded has failed, and must not be tried again at once."""
+        if not self.hopeless:
+            # Once an outage: a namespace that bypasses Redis would else hide it for ever.
+            _log.warning(
+                "Redis is away, and will be tried again and again: %s", unavailable("connect", error)
+            )
         self._breaker.failed()
         # Its traceback would keep every frame it came through alive.
         self.error = error.with_traceback(None)
@@ -85,6 +94,8 @@ class Recovery:
             except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits must hear of it
                 self.failed(error)
             else:
+                if self.hopeless:
+                    _log.info("Redis is back")
                 breaker.succeeded()
                 self._task = None
                 return

@@ -96,7 +96,7 @@ class Stats:
         near_hits: lookups answered from the near store, without asking Redis.
         redis_hits: lookups answered from Redis.
         stale_hits: those of both kinds whose value was stale.
-        misses: lookups that found nothing usable; a corrupt value and a bypassed outage are misses too.
+        misses: lookups that found nothing usable; corrupt values, invalid ones and outages are among them.
         loads: factories that ended.
         failures: those of them that raised, took too long or were cancelled.
         refreshes: background loads begun because a stale or soon stale value was served.
@@ -104,6 +104,8 @@ class Stats:
         stored: values written.
         unpublished: loaded values not written, since their key was set, deleted or invalidated meanwhile.
         corrupt: values that did not parse, or were of another key.
+        invalid: values that a rule had made invalid, or that were stamped in another log than ours. Many of
+            them, and few hits: another service uses the same keys under another `app`.
         outages: commands that Redis did not serve.
         load_seconds: how long the factories took.
         read_seconds: how long the lookups in Redis took.
@@ -120,6 +122,7 @@ class Stats:
     stored: int = 0
     unpublished: int = 0
     corrupt: int = 0
+    invalid: int = 0
     outages: int = 0
     load_seconds: Latency = Latency()
     read_seconds: Latency = Latency()
@@ -151,7 +154,7 @@ class Counters:
     def __init__(self) -> None:
         self.near_hits = self.redis_hits = self.stale_hits = self.misses = 0
         self.loads = self.failures = self.refreshes = self.coalesced = 0
-        self.stored = self.unpublished = self.corrupt = self.outages = 0
+        self.stored = self.unpublished = self.corrupt = self.invalid = self.outages = 0
         self.load_seconds = Histogram()
         self.read_seconds = Histogram()
 
@@ -169,6 +172,7 @@ class Counters:
             stored=self.stored,
             unpublished=self.unpublished,
             corrupt=self.corrupt,
+            invalid=self.invalid,
             outages=self.outages,
             load_seconds=self.load_seconds.snapshot(),
             read_seconds=self.read_seconds.snapshot(),

@@ -391,3 +391,15 @@ async def test_a_server_over_tls_with_a_password(certificate, free_port, redis_s
             health = await cache.health()
             assert not health.up, "an unknown certificate is not trusted"
             assert "the server's certificate is not accepted" in health.reason
+
+
+async def test_an_outage_is_logged_once(caplog):
+    """Under "bypass" nothing raises: one warning says that Redis is away, and shows no password."""
+    with caplog.at_level("INFO", logger="cachekit"):
+        async with cachekit.connect("redis://ana:s3cret@127.0.0.1:1", timeout=1) as cache:
+            ns = cache.namespace("shop")
+            for _ in range(50):
+                await ns.get(ns.key("a"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "Redis is away" in caplog.text
+    assert "s3cret" not in caplog.text
