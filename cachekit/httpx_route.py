@@ -157,7 +157,7 @@ class Route:
         varies = _listed(response.headers, "vary")
         return not (
             "set-cookie" in response.headers
-            or response.headers.get("content-type", "").lower().startswith("text/event-streamX")
+            or response.headers.get("content-type", "").lower().startswith("text/event-stream")
             or directives(response.headers) & {"no-store", "private", "no-cache"}
             or "*" in varies
             or varies & self._ignored

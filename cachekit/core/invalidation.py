@@ -19,6 +19,7 @@ While the follower is not connected, `live` is False, and readers look at the lo
 """
 
 import asyncio
+import contextvars
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
@@ -86,7 +87,9 @@ class InvalidationLog:
         """
         if not self._started and self._store.blocks:
             self._started = True
-            follower = asyncio.create_task(self._follow(), name="cachekit log follower")
+            # It outlives the caller by far, and must not keep what stands in its context.
+            context = contextvars.Context()
+            follower = asyncio.create_task(self._follow(), name="cachekit log follower", context=context)
             follower.add_done_callback(self._unfollowed)
             self._own(follower)
 

@@ -158,12 +158,15 @@ class Runtime:
 
     async def aclose(self) -> None:
         """End what is under way, and close the connections. Safe to call more than once."""
-        await self.sweeper.aclose()
-        for shelf in list(self._shelves.values()):
-            await shelf.fill.aclose()
-            await shelf.load.aclose()
-        await self.log.aclose()
-        await self.store.aclose()
+        try:
+            await self.sweeper.aclose()
+            for shelf in list(self._shelves.values()):
+                await shelf.fill.aclose()
+                await shelf.load.aclose()
+            await self.log.aclose()
+        finally:
+            # Also if a factory will not end, and whoever closes will not wait for it.
+            await self.store.aclose()
 
     def _forget_near(self) -> None:
         # Positions of another incarnation of the log say nothing in this one: of survivors, either.

@@ -200,13 +200,16 @@ def _leads_to(flight: Flight[Any], targets: frozenset[Flight[Any]]) -> bool:
 def _duplicate(error: BaseException) -> BaseException:
     """An exception like `error` for one more caller: its own object and traceback, the same cause."""
     kind = type(error)
-    if hasattr(kind.__init__, "__code__"):
-        # Made by somebody's own constructor, which might say everything twice.
-        twin = kind.__new__(kind, *error.args)
-        twin.args = error.args
-        twin.__dict__.update(error.__dict__)
-    else:
-        twin = copy.copy(error)
+    try:
+        if hasattr(kind.__init__, "__code__"):
+            # Made by somebody's own constructor, which might say everything twice.
+            twin = kind.__new__(kind, *error.args)
+            twin.args = error.args
+            twin.__dict__.update(error.__dict__)
+        else:
+            twin = copy.copy(error)
+    except Exception:  # noqa: BLE001 - it cannot be made from its args: shared it says what happened, all the same
+        return error
     twin.__cause__, twin.__context__ = error.__cause__, error.__context__
     twin.__suppress_context__ = error.__suppress_context__
     return twin.with_traceback(None)

@@ -239,3 +239,22 @@ async def test_a_load_that_cancels_itself_does_not_cancel_its_callers():
 
     with pytest.raises(LoadCancelled):
         await flights.run("a", load)
+
+
+async def test_an_exception_that_cannot_be_made_again_is_shared():
+    """Better than one that says something else."""
+
+    class Odd(Exception):
+        def __new__(cls, *, code):
+            return super().__new__(cls)
+
+        def __init__(self, *, code):
+            super().__init__(f"code {code}")
+
+    async def load(flight):
+        await asyncio.sleep(0)
+        raise Odd(code=7)
+
+    flights = SingleFlight()
+    results = await asyncio.gather(*(flights.run("k", load) for _ in range(3)), return_exceptions=True)
+    assert {repr(result) for result in results} == {"Odd('code 7')"}
