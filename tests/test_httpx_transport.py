@@ -200,9 +200,11 @@ async def test_a_stream_of_events_is_not_waited_for(open_client, upstream):
     """It may never end."""
     upstream.headers["content-type"] = "text/event-stream; charset=utf-8"
     upstream.rest.clear()
-    async with open_client() as client, asyncio.timeout(10), client.stream("GET", "/") as response:
-        assert outcome(response) == "bypass"
-        assert await anext(response.aiter_raw()) == upstream.body
+    try:
+        async with open_client() as client, asyncio.timeout(10), client.stream("GET", "/") as response:
+            assert outcome(response) == "bypass"
+            assert await anext(response.aiter_raw()) == upstream.body
+    finally:
         upstream.rest.set()
 
 

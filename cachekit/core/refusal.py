@@ -55,6 +55,8 @@ _ERRORS: Final[dict[str, type[RedisError]]] = {
 _IN_SCRIPT: Final = re.compile(r"ERR Error running script .*: -?([A-Z]+) ", re.DOTALL)
 """Before Redis 7 the refusal of a command in a script stands at the end of an error of the script's own."""
 
+_ARGUMENTS: Final = ", with args beginning with: "
+
 _MAX_CLIENTS: Final = "max number of clients reached"
 _NO_MORE: Final = "Redis takes no more connections (maxclients)"
 
@@ -98,6 +100,8 @@ _TEXTS: Final = {
 
 def reply_error(text: str) -> RedisError:
     """redis-py's error for the text of an error reply: what a `hiredis.Reader` makes of it."""
+    # A renamed command's arguments, values among them, would be in every traceback.
+    text = text.partition(_ARGUMENTS)[0]
     word, _, rest = text.partition(" ")
     if word == "ERR" and (inner := _IN_SCRIPT.search(text)):
         word = inner[1]

@@ -246,7 +246,7 @@ async def test_an_exception_that_cannot_be_made_again_is_shared():
 
     class Odd(Exception):
         def __new__(cls, *, code):
-            return super().__new__(cls)
+            return super().__new__(cls, code)
 
         def __init__(self, *, code):
             super().__init__(f"code {code}")

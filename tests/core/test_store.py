@@ -261,6 +261,14 @@ async def test_a_closed_store_refuses(store):
         store.dedicated("k")
 
 
+async def test_the_arguments_of_an_unknown_command_are_in_no_traceback(standalone):
+    """Redis echoes them, and a server may have renamed the command that writes a value."""
+    async with open_store(standalone.url, app="x", max_connections=2, timeout=2) as store:
+        with pytest.raises(CacheUnavailable) as raised:
+            await store.execute("RENAMED", "k", "a secret")
+    assert str(raised.value.__cause__) == "ERR unknown command 'RENAMED'"
+
+
 async def test_a_command_of_wrong_words_is_unavailable_not_a_crash(standalone):
     """None and True have no form on the wire; the connection goes on."""
     async with open_store(standalone.url, app="stored", max_connections=1, timeout=2) as store:
