@@ -5,7 +5,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cachekit.core.clock import Clock
 from cachekit.core.keyring import Keyring
@@ -16,6 +16,9 @@ from cachekit.core.runtime import Runtime
 from cachekit.core.stats import Stats
 from cachekit.core.store import Store
 from cachekit.errors import CacheClosed, CacheUnavailable, ConfigurationError
+
+_OTHER_LOOPS: Final = 5.0
+"""Seconds that closing waits for what is used from another event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,9 @@ class Cache:
             if loop is here:
                 await runtime.aclose()
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(runtime.aclose(), loop))
+                closing = asyncio.run_coroutine_threadsafe(runtime.aclose(), loop)
+                # It may be ending at this very moment, and closes its own part then.
+                await asyncio.wait([asyncio.wrap_future(closing)], timeout=_OTHER_LOOPS)
 
 
 def _differences(old: Policy, new: Policy) -> str:

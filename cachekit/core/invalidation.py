@@ -19,7 +19,6 @@ While the follower is not connected, `live` is False, and readers look at the lo
 """
 
 import asyncio
-import contextvars
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
@@ -87,9 +86,7 @@ class InvalidationLog:
         """
         if not self._started and self._store.blocks:
             self._started = True
-            # It outlives the caller by far, and must not keep what stands in its context.
-            context = contextvars.Context()
-            follower = asyncio.create_task(self._follow(), name="cachekit log follower", context=context)
+            follower = asyncio.create_task(self._follow(), name="cachekit log follower")
             follower.add_done_callback(self._unfollowed)
             self._own(follower)
 
