@@ -5,11 +5,11 @@ with it; those whose lease is granted meet in a Batch.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cachekit.core.context import require_awaitable
-from cachekit.core.singleflight import Joint
+from cachekit.core.singleflight import Joint, duplicate
 from cachekit.errors import ConfigurationError
 
 BatchFactory = Callable[[Sequence[str]], Awaitable[Mapping[str, Any]]]
@@ -26,9 +26,9 @@ class Batch:
     A key that comes later, because the process that was loading it died, is loaded in a call of its own.
     """
 
-    def __init__(self, factory: BatchFactory, *, expected: int) -> None:
+    def __init__(self, factory: BatchFactory, keys: Iterable[str]) -> None:
         self._factory = factory
-        self._expected = expected
+        self._expected = set(keys)
         self._wanted: dict[str, asyncio.Future[Any]] = {}
         self._joint = Joint()
         self._calls: set[asyncio.Task[None]] = set()
@@ -37,14 +37,16 @@ class Batch:
         """The value of `key` out of the common call; raises NoValue if it gave none."""
         future = self._wanted[key] = asyncio.get_running_loop().create_future()
         self._joint.add_current()
-        self.settle()
+        self.settle(key)
         return await future
 
-    def settle(self) -> None:
-        """One key has come here, or will not come soon."""
-        self._expected -= 1
-        if self._expected > 0:
-            return
+    def settle(self, key: str) -> None:
+        """This key has come here, or will not come soon; saying it twice does no harm."""
+        self._expected.discard(key)
+        if not self._expected:
+            self._call_if_wanted()
+
+    def _call_if_wanted(self) -> None:
         # Of some the last caller may have left already.
         wanted = {key: future for key, future in self._wanted.items() if not future.done()}
         self._wanted = {}
@@ -60,8 +62,8 @@ class Batch:
 
     def finish(self) -> None:
         """No more keys will come: their callers have left. Those that are here need not wait for them."""
-        self._expected = 1
-        self.settle()
+        self._expected.clear()
+        self._call_if_wanted()
 
     async def _call(self, wanted: dict[str, asyncio.Future[Any]]) -> None:
         try:
@@ -77,7 +79,7 @@ class Batch:
                     # No future takes it; a coroutine that raises it raises this.
                     future.set_exception(RuntimeError("the factory raised StopIteration"))
                 else:
-                    future.set_exception(error)
+                    future.set_exception(duplicate(error))
             return
         for key, future in wanted.items():
             if future.done():

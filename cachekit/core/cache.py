@@ -82,7 +82,7 @@ class Cache:
         if found is None:
             space, policy = KeySpace(name), policy or Policy()
             found = Namespace(self.runtime, space, policy, type=type, keyring=self._keyring)
-            self._namespaces[name] = found
+            found = self._namespaces.setdefault(name, found)  # Another thread may have been quicker.
         elif policy is not None and policy != found.policy:
             differences = _differences(found.policy, policy)
             raise ConfigurationError(f"namespace {name!r} is already open with another policy: {differences}")

@@ -57,7 +57,7 @@ class Fill:
         looks = await self._lookup.look_many(keys)
         due = {key for key, look in looks.items() if self._is_due(policy, key, look)}
         missing = {key for key, look in looks.items() if look.found is None}
-        batch, renewal = Batch(factory, expected=len(missing)), Batch(factory, expected=len(due))
+        batch, renewal = Batch(factory, missing), Batch(factory, due)
 
         def demand(key: str) -> Demand:
             common = batch if key in missing else renewal
@@ -163,4 +163,4 @@ class Fill:
         finally:
             if demand.batch is not None:
                 # Where it did not get as far as the common call; else that is over, and this does nothing.
-                demand.batch.settle()
+                demand.batch.settle(demand.key)

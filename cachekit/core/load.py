@@ -158,7 +158,7 @@ class Load:
         if self._observer is not None:
             self._observer.observe(Coalesced(self._name, demand.key))
         if demand.batch is not None:
-            demand.batch.settle()
+            demand.batch.settle(demand.key)
 
     def _is_outdated(self, flight: Flight[Found]) -> bool:
         """Whether a rule appended since the flight began to load may match what it brings."""
@@ -192,7 +192,7 @@ class Load:
                 if isinstance(outcome, Held):
                     has_waited = True
                     if batch is not None:
-                        batch.settle()
+                        batch.settle(key)
                         batch = None
                     await self._watcher.wait(changed, attempt=attempt, at_most=outcome.seconds)
                     attempt += 1
@@ -215,7 +215,7 @@ class Load:
         finally:
             self._watcher.forget(key, changed)
             if batch is not None and not isinstance(outcome, Lease):
-                batch.settle()
+                batch.settle(key)
         return await self._load(flight, demand, old, lease=outcome)
 
     async def _load(

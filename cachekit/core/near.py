@@ -14,8 +14,8 @@ from typing import Any, Final
 from cachekit.core.codec import Record
 from cachekit.errors import ConfigurationError
 
-_OVERHEAD: Final = 600
-"""Bytes that an entry takes beside its value: the slot, its key, two places in a dict."""
+_OVERHEAD: Final = 1_250
+"""Bytes that an entry takes beside its value, measured: slot, record, key, places in two dicts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

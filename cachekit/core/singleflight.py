@@ -107,7 +107,7 @@ class SingleFlight(Generic[T]):
         error = flight.task.exception()
         if error is None:
             return flight.task.result()
-        raise (error if flight.waiters == 0 else _duplicate(error))
+        raise (error if flight.waiters == 0 else duplicate(error))
 
     async def revoke(self, key: Hashable) -> None:
         """Make sure that no load of `key` begun before this call publishes after it.
@@ -197,7 +197,7 @@ def _leads_to(flight: Flight[Any], targets: frozenset[Flight[Any]]) -> bool:
     return False
 
 
-def _duplicate(error: BaseException) -> BaseException:
+def duplicate(error: BaseException) -> BaseException:
     """An exception like `error` for one more caller: its own object and traceback, the same cause."""
     kind = type(error)
     try:
@@ -206,6 +206,9 @@ def _duplicate(error: BaseException) -> BaseException:
             twin = kind.__new__(kind, *error.args)
             twin.args = error.args
             twin.__dict__.update(error.__dict__)
+            if isinstance(error, OSError) and isinstance(twin, OSError) and error.errno is not None:
+                # These stand beside the arguments; set to None they would show.
+                twin.errno, twin.strerror, twin.filename = error.errno, error.strerror, error.filename
         else:
             twin = copy.copy(error)
     except Exception:  # noqa: BLE001 - it cannot be made from its args: shared it says what happened, all the same

@@ -7,6 +7,7 @@ costs one command unless it overtakes a load.
 
 import asyncio
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final, Literal
 
 from cachekit.core.codec import Codec, Record
@@ -82,21 +83,22 @@ class Write:
         """Store `value` unless a valid one, fresh or stale, lies under the key; whether it was stored."""
         self._records.of(key, value, policy, tags=tags)
         with self._lookup.counting_outages():
-            while True:
+            for attempt in count(1):
                 look = await self._lookup.look_in_redis(key)
                 if look.found is not None:
                     return False
                 record = self._records.of(key, value, policy, tags=tags, stamp=await self._stamp(policy))
                 encoded = self._codec.encode(record, policy)
                 placed = await put_in_place(
-                    self._store, key, encoded, px=lifetime(record), seen=look.seen, force=False
+                    self._store, key, encoded, px=lifetime(record), seen=look.seen, force=attempt >= _ATTEMPTS
                 )
                 if placed is None:
                     await self._log.append(self._name, "key", key)
                 elif placed:
                     await self._load.forget(key)
                     self._done(key, len(encoded), record.ttl)
-                    return True
+                    break
+        return True
 
     async def delete(self, key: str) -> bool:
         """Remove `key`, stale value included; whether anything was there."""

@@ -258,3 +258,20 @@ async def test_an_exception_that_cannot_be_made_again_is_shared():
     flights = SingleFlight()
     results = await asyncio.gather(*(flights.run("k", load) for _ in range(3)), return_exceptions=True)
     assert {repr(result) for result in results} == {"Odd('code 7')"}
+
+
+async def test_an_error_of_the_system_keeps_its_number():
+    """What each caller gets tells as much as the one that was raised."""
+
+    class Refused(OSError):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+
+    async def load(_):
+        await asyncio.sleep(0)
+        raise Refused(111, "refused")
+
+    flights = SingleFlight()
+    ends = await asyncio.gather(*(flights.run("k", load) for _ in range(2)), return_exceptions=True)
+    assert [(end.errno, end.strerror) for end in ends] == [(111, "refused")] * 2
+    assert ends[0] is not ends[1]
