@@ -77,7 +77,7 @@ class Namespace:
         return None if look.found is None else look.found.entry(key)
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those `keys` that are there. One round trip; two where strict. Raises as `get_entry`."""
+        """The values of those `keys` that are there. One round trip, strict: two. Raises as `get_entry`."""
         looks = await self._here().lookup.look_many(self._require_all(keys))
         return {key: look.found.value for key, look in looks.items() if look.found is not None}
 
