@@ -58,9 +58,7 @@ async def run(*, quick: bool) -> list[Target]:
                             rounds[name].append(await _stampede(workers[name], ports[name], f"{number}"))
                     except TimeoutError:
                         # Its workers may never end by themselves: some peers wait for their lock for ever.
-                        print(
-                            f"  {name}: round {number} took over {_LONGEST_ROUND} s; it is left out from here on"
-                        )
+                        print(f"  {name}: round {number} took over {_LONGEST_ROUND} s; left out now")
                         for worker in workers.pop(name):
                             worker.kill()
                             await worker.wait()
