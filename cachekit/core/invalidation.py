@@ -22,6 +22,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context
 from typing import Any, Final
 
 from cachekit.core.log_record import LogRecord, order_of, records_of, text_of
@@ -86,8 +87,9 @@ class InvalidationLog:
         """
         if not self._started and self._store.blocks:
             self._started = True
-            follower = asyncio.create_task(self._follow(), name="cachekit log follower")
-            follower.add_done_callback(self._unfollowed)
+            # In a context of its own: that of the first caller, his request and his span, must not live on.
+            follower = asyncio.create_task(self._follow(), name="cachekit log follower", context=Context())
+            follower.add_done_callback(self._unfollowed, context=Context())
             self._own(follower)
 
     async def append(self, namespace: str, kind: Kind, *values: str) -> Stamp:
@@ -151,7 +153,7 @@ class InvalidationLog:
 
     def _own(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._ended, context=Context())
 
     def _unfollowed(self, _: asyncio.Task[None]) -> None:
         # Whatever has ended it: a mirror that nobody keeps must not be believed.

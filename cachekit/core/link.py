@@ -17,6 +17,7 @@ run twice is sent again, once. What was not yet written is sent on the next conn
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
@@ -277,7 +278,9 @@ class Link:
 
     def _arm(self, seconds: float | None = None) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(self._timeout if seconds is None else seconds, self._look)
+            delay = self._timeout if seconds is None else seconds
+            # In no caller's context: it arms itself again, and would keep that alive.
+            self._timer = self._loop.call_later(delay, self._look, context=Context())
 
     def _look(self) -> None:
         """Drop the connection if its oldest command is too old; ping it if it is idle and tracks."""

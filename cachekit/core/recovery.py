@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Final
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -60,7 +61,8 @@ class Recovery:
     def start(self) -> None:
         """Begin to try, unless that is being done."""
         if self._task is None:
-            self._task = self._loop.create_task(self._run(), name=self._name)
+            # What it opens goes on to run in its context: so not in that of whoever happened to ask first.
+            self._task = self._loop.create_task(self._run(), name=self._name, context=Context())
 
     def failed(self, error: Exception) -> None:
         """What had succeeded has failed, and must not be tried again at once."""

@@ -5,7 +5,9 @@ import gc
 import subprocess
 import sys
 import time
+import weakref
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from support.servers import until
 
+import cachekit
 from cachekit.core import link as link_module
 from cachekit.core.breaker import Breaker
 from cachekit.core.budget import Budget
@@ -474,3 +477,24 @@ def test_what_an_older_server_refuses_in_a_script_is_known(word, kind):
     """Redis 6.2 wraps the refusal of the command into an error of the script."""
     text = f"ERR Error running script (call to f_00ff): @user_script:9: @user_script: 9: -{word} not now "
     assert type(reply_error(text)) is kind
+
+
+async def test_the_first_callers_context_does_not_live_on(standalone):
+    """Its request, its span: what a context variable holds is let go once the caller is done."""
+
+    class Request:
+        pass
+
+    current = ContextVar("current")
+
+    async def serve(ns):
+        request = Request()
+        current.set(request)
+        await ns.get(ns.key("a"))
+        return weakref.ref(request)
+
+    async with cachekit.connect(standalone.url) as cache:
+        request = await asyncio.create_task(serve(cache.namespace("shop")))
+        await asyncio.sleep(0)
+        gc.collect()
+        assert request() is None
