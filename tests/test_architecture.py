@@ -13,7 +13,7 @@ import cachekit
 ROOT = Path(__file__).parent.parent
 
 CORE_CHAPTERS = {
-    "what a value is": "clock keys arguments policy values keyring codec entry context events stats",
+    "what a value is": "clock keys arguments policy values keyring codec entry context events stats tally",
     "one load in one process": "singleflight batch",
     "the connection": (
         "scripts embedded refusal wire handover connection budget breaker recovery tracking link slots "

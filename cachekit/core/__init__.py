@@ -2,7 +2,7 @@
 
 What a value is: `clock`; `keys` and `arguments` (from params, or from the arguments of a call, to a key);
 `policy`; `values`, `keyring` and `codec` (the wire form, exact and perhaps encrypted); `entry`; `context`
-(what a factory may say); `events` and `stats`.
+(what a factory may say); `events`, `stats` and `tally`.
 
 One load in one process: `singleflight`, and `batch` for many keys at once.
 

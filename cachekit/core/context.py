@@ -1,12 +1,13 @@
 """What a factory may say about the value it loads."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from cachekit.core.entry import Entry
 from cachekit.core.policy import Policy, require_ttl
-from cachekit.errors import ConfigurationError
+from cachekit.errors import ConfigurationError, LoadTimeout
 
 Factory = Callable[[], Awaitable[Any]] | Callable[["LoadContext"], Awaitable[Any]]
 
@@ -92,11 +93,20 @@ class LoadContext:
         return tuple(self._tags)
 
 
-async def call(factory: Factory, context: LoadContext) -> Any:
-    """Call a factory that takes no argument, or one, the context."""
+async def call(factory: Factory, context: LoadContext, *, key: str, timeout: float | None) -> Any:  # noqa: ASYNC109
+    """Call a factory that takes no argument, or one, the context.
+
+    Raises LoadTimeout, having cancelled it, if it takes more than `timeout` seconds; None: it may take any.
+    """
     require_callable(factory)
-    given = factory(context) if takes_context(factory) else factory()  # type: ignore[call-arg]
-    return await require_awaitable(given)
+    try:
+        async with asyncio.timeout(timeout) as deadline:
+            given = factory(context) if takes_context(factory) else factory()  # type: ignore[call-arg]
+            return await require_awaitable(given)
+    except TimeoutError as error:
+        if timeout is None or not deadline.expired():
+            raise
+        raise LoadTimeout(key, seconds=timeout) from error
 
 
 def require_callable(factory: Any) -> None:

@@ -15,17 +15,17 @@ from cachekit.core.load import Demand, Load
 from cachekit.core.lookup import Look, Lookup
 from cachekit.core.policy import Policy
 from cachekit.core.singleflight import detached
-from cachekit.core.stats import Counters
+from cachekit.core.tally import Tally
 from cachekit.errors import CacheUnavailable
 
 
 class Fill:
     """Looks first, then has loaded what is missing or due. Belongs to one event loop."""
 
-    def __init__(self, *, lookup: Lookup, load: Load, counters: Counters) -> None:
+    def __init__(self, *, tally: Tally, lookup: Lookup, load: Load) -> None:
         self._lookup = lookup
         self._load = load
-        self._counters = counters
+        self._tally = tally
         self._refreshes: set[asyncio.Task[Entry | None]] = set()
         self._refreshing: set[str] = set()
         self._closed = False
@@ -88,7 +88,7 @@ class Fill:
         try:
             look = await self._lookup.look_in_redis(demand.key)
         except CacheUnavailable as error:
-            self._lookup.outage(error)
+            self._tally.outage(error)
             if demand.policy.outage == "raise":
                 raise
             look = Look(None, reachable=False)
@@ -139,7 +139,7 @@ class Fill:
         return not is_under_way and self._load.may_retry(key)
 
     def _refresh(self, demand: Demand, look: Look) -> "asyncio.Task[Entry | None]":
-        self._counters.refreshes += 1
+        self._tally.counters.refreshes += 1
         work, name = self._renew(demand, look), f"cachekit refresh {demand.key}"
         task = asyncio.create_task(work, name=name, context=detached())
         self._refreshes.add(task)

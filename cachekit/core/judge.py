@@ -7,11 +7,10 @@ from typing import Any
 from cachekit.core.clock import Clock
 from cachekit.core.codec import Codec, Corrupt, Record
 from cachekit.core.entry import Entry, Source, State
-from cachekit.core.events import CorruptValue, Observer
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.policy import Policy
 from cachekit.core.rules import Stamp
-from cachekit.core.stats import Counters
+from cachekit.core.tally import Tally
 
 
 # Not frozen: that would take longer than the rest of making one, on the path of every hit.
@@ -56,21 +55,18 @@ class Judge:
         self,
         name: str,
         *,
+        tally: Tally,
         codec: Codec,
         policy: Policy,
         clock: Clock,
         log: InvalidationLog,
-        counters: Counters,
-        observer: Observer | None,
     ) -> None:
         self.rules = log.rules.of(name)
-        self._name = name
+        self._tally = tally
         self._codec = codec
         self._max_bytes = policy.max_bytes
         self._time = clock.time
         self._log = log
-        self._counters = counters
-        self._observer = observer
         # What has just arrived, by key: callers who shared one command share its decoding, too.
         self._arrivals: dict[str, tuple[bytes, Record, Any]] = {}
 
@@ -86,7 +82,7 @@ class Judge:
         try:
             return self.judge_at_once(key, stored)
         except OtherLog:
-            self._counters.invalid += 1
+            self._tally.counters.invalid += 1
             return None
 
     def judge_at_once(self, key: str, stored: bytes) -> Found | None:
@@ -104,13 +100,11 @@ class Judge:
                 return None
             position = self._position(record)
             if position < self.rules.newest and not self.rules.spare(key, record.tags, position):
-                self._counters.invalid += 1
+                self._tally.counters.invalid += 1
                 return None
             value = self._codec.load(record) if arrival is None else arrival[2]
         except Corrupt:
-            self._counters.corrupt += 1
-            if self._observer is not None:
-                self._observer.observe(CorruptValue(self._name, key))
+            self._tally.corrupt(key)
             return None
         if self._codec.shared and arrival is None:
             if not self._arrivals:

@@ -14,18 +14,17 @@ from cachekit.core.batch import Batch, NoValue
 from cachekit.core.clock import Clock
 from cachekit.core.codec import Codec, Record
 from cachekit.core.context import Factory, LoadContext, call, takes_context
-from cachekit.core.events import Coalesced, Loaded, Observer, Stored, Unpublished
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.judge import Found, Judge
 from cachekit.core.lease import Changed, Held, Lease, acquire
-from cachekit.core.lookup import Look, Lookup
+from cachekit.core.lookup import Look
 from cachekit.core.policy import Policy
 from cachekit.core.records import Records, lifetime
 from cachekit.core.singleflight import Flight, SingleFlight, detached
-from cachekit.core.stats import Counters
 from cachekit.core.store import Store
+from cachekit.core.tally import Tally
 from cachekit.core.watcher import Watcher
-from cachekit.errors import CacheClosed, CacheUnavailable, LoadTimeout
+from cachekit.errors import CacheClosed, CacheUnavailable
 
 _MAX_REMEMBERED_FAILURES: Final = 10_000
 
@@ -47,32 +46,26 @@ class Load:
 
     def __init__(
         self,
-        name: str,
         *,
+        tally: Tally,
         store: Store,
         codec: Codec,
         policy: Policy,
         clock: Clock,
-        lookup: Lookup,
         judge: Judge,
         records: Records,
         log: InvalidationLog,
         watcher: Watcher,
-        counters: Counters,
-        observer: Observer | None,
     ) -> None:
-        self._name = name
+        self._tally = tally
         self._store = store
         self._codec = codec
         self._policy = policy
         self._clock = clock
-        self._lookup = lookup
         self._judge = judge
         self._records = records
         self._log = log
         self._watcher = watcher
-        self._counters = counters
-        self._observer = observer
         self._flights: SingleFlight[Found] = SingleFlight()
         self._releases: set[asyncio.Task[None]] = set()
         self._retry_at: dict[str, float] = {}
@@ -142,23 +135,15 @@ class Load:
         """No load of `key` begun before this call publishes, or is joined, after it."""
         return self._flights.revoke(key)
 
-    def stored(self, key: str, size: int, ttl: float) -> None:
-        """Count a value that was written."""
-        self._counters.stored += 1
-        if self._observer is not None:
-            self._observer.observe(Stored(self._name, key, size, ttl))
-
     async def aclose(self) -> None:
         """End the loads under way, and give their leases up, so that nobody waits for them to end."""
         await self._flights.aclose()
         await asyncio.gather(*self._releases, return_exceptions=True)
 
     def _coalesced(self, demand: Demand) -> None:
-        self._counters.coalesced += 1
-        if self._observer is not None:
-            self._observer.observe(Coalesced(self._name, demand.key))
         if demand.batch is not None:
             demand.batch.settle(demand.key)
+        self._tally.coalesced(demand.key)
 
     def _is_outdated(self, flight: Flight[Found]) -> bool:
         """Whether a rule appended since the flight began to load may match what it brings."""
@@ -207,7 +192,7 @@ class Load:
                 if old is not None and old.state == "fresh" and (has_waited or not forced):
                     return old
         except CacheUnavailable as error:
-            self._lookup.outage(error)
+            self._tally.outage(error)
             if policy.outage == "raise":
                 raise
             batch = None  # It comes there all the same.
@@ -264,51 +249,31 @@ class Load:
             try:
                 if await lease.publish(encoded, px=lifetime(record)):
                     self._retry_at.pop(key, None)
-                    self.stored(key, len(encoded), record.ttl)
+                    self._tally.stored(key, len(encoded), record.ttl)
                     return True
             except CacheUnavailable as error:
                 # The caller has asked for the value, and here it is.
-                self._lookup.outage(error)
+                self._tally.outage(error)
                 if policy.outage == "raise":
                     raise
                 # What lies there, if anything, stays stale, and is not renewed at once: as after a failure.
                 self.remember_failure(key)
                 return False
-        self._counters.unpublished += 1
-        if self._observer is not None:
-            self._observer.observe(Unpublished(self._name, key))
+        self._tally.unpublished(key)
         return False
 
     async def _call(self, key: str, demand: Demand, context: LoadContext) -> Any:
-        counters, timeout = self._counters, demand.policy.hard_timeout
         began = self._clock.monotonic()
         failed = True
         try:
-            if timeout is None:
-                value = await call(demand.factory, context)
-            else:
-                value = await self._call_within(timeout, key, demand, context)
+            value = await call(demand.factory, context, key=key, timeout=demand.policy.hard_timeout)
             failed = False
         except NoValue:
             failed = False
             raise
         finally:
-            took = self._clock.monotonic() - began
-            counters.loads += 1
-            counters.failures += failed
-            counters.load_seconds.record(took)
-            if self._observer is not None:
-                self._observer.observe(Loaded(self._name, key, took, failed))
+            self._tally.loaded(key, self._clock.monotonic() - began, failed=failed)
         return value
-
-    async def _call_within(self, seconds: float, key: str, demand: Demand, context: LoadContext) -> Any:
-        try:
-            async with asyncio.timeout(seconds) as deadline:
-                return await call(demand.factory, context)
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise LoadTimeout(key, seconds=seconds) from error
 
     def _give_up(self, key: str, lease: Lease) -> None:
         """Let others load, without making anybody here wait for it."""
@@ -318,7 +283,7 @@ class Load:
             try:
                 await lease.release()
             except CacheUnavailable as error:
-                self._lookup.outage(error)
+                self._tally.outage(error)
             except CacheClosed:
                 return
             finally:

@@ -1,22 +1,20 @@
 """What lies under a key: in the near store, else in Redis, and whether it is still valid."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from cachekit.core.clock import Clock
 from cachekit.core.codec import Codec
-from cachekit.core.events import Hit, Miss, Observer, Outage
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.judge import Found, Judge, OtherLog
 from cachekit.core.keys import KeySpace
 from cachekit.core.near import NearSpace, Slot
 from cachekit.core.policy import Policy
-from cachekit.core.stats import Counters
 from cachekit.core.store import Store
+from cachekit.core.tally import Tally
 from cachekit.core.watcher import Watcher
 from cachekit.errors import CacheUnavailable
 
@@ -40,6 +38,7 @@ class Lookup:
         self,
         name: str,
         *,
+        tally: Tally,
         store: Store,
         codec: Codec,
         policy: Policy,
@@ -49,10 +48,8 @@ class Lookup:
         near: NearSpace | None,
         max_stale: float,
         watcher: Watcher,
-        counters: Counters,
-        observer: Observer | None,
     ) -> None:
-        self._name = name
+        self._tally = tally
         self._store = store
         self._codec = codec
         self._policy = policy
@@ -61,12 +58,10 @@ class Lookup:
         self._near = near
         self._max_stale = max_stale
         self._watcher = watcher
-        self._counters = counters
-        self._observer = observer
         self._time, self._monotonic = clock.time, clock.monotonic
         self.space = KeySpace(name)
         self.rules = judge.rules
-        self.is_quiet = near is not None and observer is None
+        self.is_quiet = near is not None and tally.is_silent
         """Whether a near hit needs nothing but to be counted."""
         self._strict = policy.consistency == "strict"
         self._near_limit = inf if policy.near is None else policy.near
@@ -98,12 +93,12 @@ class Lookup:
         try:
             look = await self.look_in_redis(key)
         except CacheUnavailable as error:
-            self.outage(error)
+            self._tally.outage(error)
             look = Look(self._survivor(key), reachable=False)
             if self._policy.outage == "raise":
                 raise
         if look.found is None:
-            self._missed(key)
+            self._tally.miss(key)
         else:
             self._hit(key, look.found)
         return look
@@ -124,7 +119,7 @@ class Lookup:
             look = await self._look_to_keep(key, self._near, placeholder)
         else:
             look = await self._judged(key, await self._store.get(key))
-        self._counters.read_seconds.record(self._monotonic() - began)
+        self._tally.counters.read_seconds.record(self._monotonic() - began)
         return look
 
     async def _look_to_keep(self, key: str, near: NearSpace, placeholder: object) -> Look:
@@ -163,13 +158,13 @@ class Lookup:
             replies = await self._store.get_many(keys)
             looks = {key: await self._judged(key, stored) for key, stored in zip(keys, replies, strict=True)}
         except CacheUnavailable as error:
-            self.outage(error)
+            self._tally.outage(error)
             if self._policy.outage == "raise":
                 raise
             looks = {key: Look(self._survivor(key), reachable=False) for key in keys}
         for key, look in looks.items():
             if look.found is None:
-                self._missed(key)
+                self._tally.miss(key)
             else:
                 self._hit(key, look.found)
         return looks
@@ -186,21 +181,6 @@ class Lookup:
             raise
         await reading
         return stored
-
-    @contextmanager
-    def counting_outages(self) -> Iterator[None]:
-        """Count an outage and let its error pass."""
-        try:
-            yield
-        except CacheUnavailable as error:
-            self.outage(error)
-            raise
-
-    def outage(self, error: CacheUnavailable) -> None:
-        """Count a command that Redis did not serve."""
-        self._counters.outages += 1
-        if self._observer is not None:
-            self._observer.observe(Outage(self._name, error.operation))
 
     def _slot(self, key: str, found: Found, *, at_most: float) -> Slot:
         # Valid by all rules known; of those up to the log's position none is unknown.
@@ -226,20 +206,7 @@ class Lookup:
             return None
         return Found(slot.record, slot.fresh(), "near", slot.record.age(self._time()))
 
-    def _missed(self, key: str) -> None:
-        self._counters.misses += 1
-        if self._observer is not None:
-            self._observer.observe(Miss(self._name, key))
-
     def _hit(self, key: str, found: Found) -> Found:
-        counters = self._counters
-        if found.source == "near":
-            counters.near_hits += 1
-        else:
-            counters.redis_hits += 1
-        if found.age > found.record.ttl:
-            counters.stale_hits += 1
-        if self._observer is not None:
-            source: Any = found.source
-            self._observer.observe(Hit(self._name, key, found.state, source, found.age))
+        source: Any = found.source
+        self._tally.hit(key, found.state, source, found.age)
         return found

@@ -24,6 +24,7 @@ from cachekit.core.records import Records
 from cachekit.core.stats import Counters
 from cachekit.core.store import Store
 from cachekit.core.sweep import Sweeper
+from cachekit.core.tally import Tally
 from cachekit.core.watcher import Watcher
 from cachekit.core.write import Write
 
@@ -44,25 +45,19 @@ class Shelf:
     __slots__ = ("fill", "load", "lookup", "loop", "near", "watcher", "write")
 
     def __init__(self, runtime: "Runtime", definition: Definition) -> None:
-        name, policy, counters = definition.name, definition.policy, definition.counters
+        name, policy = definition.name, definition.policy
         codec, clock, store, log = definition.make_codec(), runtime.clock, runtime.store, runtime.log
         near = None
         if runtime.near is not None and policy.near != 0 and policy.consistency == "bounded":
             near = NearSpace(runtime.near)
         self.loop, self.near = runtime.loop, near
         self.watcher = Watcher(near, monotonic=clock.monotonic)
-        judge = Judge(
-            name,
-            codec=codec,
-            policy=policy,
-            clock=clock,
-            log=log,
-            counters=counters,
-            observer=runtime.observer,
-        )
+        tally = Tally(name, counters=definition.counters, observer=runtime.observer)
+        judge = Judge(name, tally=tally, codec=codec, policy=policy, clock=clock, log=log)
         records = Records(codec=codec, policy=policy, clock=clock)
         self.lookup = Lookup(
             name,
+            tally=tally,
             store=store,
             codec=codec,
             policy=policy,
@@ -72,26 +67,22 @@ class Shelf:
             near=near,
             max_stale=0 if runtime.near is None else runtime.near.max_stale,
             watcher=self.watcher,
-            counters=counters,
-            observer=runtime.observer,
         )
         self.load = Load(
-            name,
+            tally=tally,
             store=store,
             codec=codec,
             policy=policy,
             clock=clock,
-            lookup=self.lookup,
             judge=judge,
             records=records,
             log=log,
             watcher=self.watcher,
-            counters=counters,
-            observer=runtime.observer,
         )
-        self.fill = Fill(lookup=self.lookup, load=self.load, counters=counters)
+        self.fill = Fill(tally=tally, lookup=self.lookup, load=self.load)
         self.write = Write(
             name,
+            tally=tally,
             store=store,
             codec=codec,
             log=log,
@@ -100,7 +91,6 @@ class Shelf:
             records=records,
             near=near,
             sweeper=runtime.sweeper,
-            observer=runtime.observer,
         )
         if near is not None:
             # Where nothing is kept nearby, pushes would only save a few looks at somebody else's load.

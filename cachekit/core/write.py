@@ -11,7 +11,6 @@ from itertools import count
 from typing import Any, Final, Literal
 
 from cachekit.core.codec import Codec, Record
-from cachekit.core.events import Invalidated, Observer, Removed
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.keys import Pattern
 from cachekit.core.lease import lease_key, overwrite, put_in_place, remove
@@ -23,6 +22,7 @@ from cachekit.core.records import Records, lifetime, restamp
 from cachekit.core.rules import Stamp
 from cachekit.core.store import Store
 from cachekit.core.sweep import Sweeper
+from cachekit.core.tally import Tally
 
 _ATTEMPTS: Final = 10
 """Times a write gives way to a load that has begun while it told the log of the last one; then it takes no
@@ -39,6 +39,7 @@ class Write:
         self,
         name: str,
         *,
+        tally: Tally,
         store: Store,
         codec: Codec,
         log: InvalidationLog,
@@ -47,9 +48,9 @@ class Write:
         records: Records,
         near: NearSpace | None,
         sweeper: Sweeper,
-        observer: Observer | None,
     ) -> None:
         self._name = name
+        self._tally = tally
         self._store = store
         self._codec = codec
         self._log = log
@@ -58,7 +59,6 @@ class Write:
         self._records = records
         self._near = near
         self._sweeper = sweeper
-        self._observer = observer
 
     async def set(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> None:
         """Store `value`; no load begun before will overwrite it, or be joined after."""
@@ -68,7 +68,7 @@ class Write:
         """`set` for each key, in one round trip; a value that cannot be stored is found before any is."""
         records = {key: self._records.of(key, value, policy, tags=tags) for key, value in values.items()}
         self._log.start()
-        with self._lookup.counting_outages():
+        with self._tally.counting_outages():
             stamp = await self._stamp(policy)
         ready = {key: self._encode(key, restamp(record, stamp), policy) for key, record in records.items()}
         try:
@@ -82,7 +82,7 @@ class Write:
     async def add(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> bool:
         """Store `value` unless a valid one, fresh or stale, lies under the key; whether it was stored."""
         self._records.of(key, value, policy, tags=tags)
-        with self._lookup.counting_outages():
+        with self._tally.counting_outages():
             for attempt in count(1):
                 look = await self._lookup.look_in_redis(key)
                 if look.found is not None:
@@ -103,29 +103,27 @@ class Write:
     async def delete(self, key: str) -> bool:
         """Remove `key`, stale value included; whether anything was there."""
         await self._load.forget(key)
-        with self._lookup.counting_outages():
+        with self._tally.counting_outages():
             was_there, was_loading = await remove(self._store, key)
             if was_loading:
                 await self._log.append(self._name, "key", key)
         self._evict(key)
-        if self._observer is not None:
-            self._observer.observe(Removed(self._name, key))
+        self._tally.removed(key)
         return was_there
 
     async def invalidate(self, kind: Literal["tag", "pattern", "all"], *values: str) -> None:
         """Append rules, apply them here, and have what they make invalid reclaimed in the background."""
-        with self._lookup.counting_outages():
+        with self._tally.counting_outages():
             stamp = await self._log.append(self._name, kind, *values)
         if kind != "tag":
             for value in values:
                 self._sweeper.request(Pattern(self._lookup.space, value or "*"), stamp)
-        if self._observer is not None:
-            for value in values:
-                self._observer.observe(Invalidated(self._name, kind, value))
+        for value in values:
+            self._tally.invalidated(kind, value)
 
     async def _put(self, key: str, record: Record, encoded: bytes, policy: Policy) -> None:
         await self._load.forget(key)
-        with self._lookup.counting_outages():
+        with self._tally.counting_outages():
             for attempt in range(_ATTEMPTS):
                 force = attempt == _ATTEMPTS - 1
                 if await overwrite(self._store, key, encoded, px=lifetime(record), force=force):
@@ -148,7 +146,7 @@ class Write:
     def _done(self, key: str, size: int, ttl: float) -> None:
         # The push about our own write may come after the reply to it: a read must not fall in between.
         self._evict(key)
-        self._load.stored(key, size, ttl)
+        self._tally.stored(key, size, ttl)
 
     def _evict(self, key: str) -> None:
         if self._near is not None:
