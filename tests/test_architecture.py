@@ -17,7 +17,7 @@ CORE_CHAPTERS = {
     "one load in one process": "singleflight batch",
     "the connection": (
         "scripts embedded refusal wire handover connection budget breaker recovery tracking link slots "
-        "dedicated topology pool cluster store"
+        "dedicated topology pool survey cluster store"
     ),
     "what is valid": "rules log_record invalidation near watcher judge lookup",
     "how a miss becomes a value": "lease records load fill",

@@ -9,8 +9,8 @@ One load in one process: `singleflight`, and `batch` for many keys at once.
 The connection: `scripts` (every Lua script); `embedded` (a private server); `refusal` (what Redis says
 when it says no); `wire` (one socket), `handover` (redis-py's handshake, our protocol), `connection` (from
 a URL), `budget`, `breaker`, `recovery`, `tracking` and `link` (one multiplexed connection that comes
-back); `slots`, `dedicated`, `topology`, `pool` and `cluster` (which connection a command takes); `store`,
-the one gateway for all that follows.
+back); `slots`, `dedicated`, `topology`, `pool`, `survey` and `cluster` (which connection a command
+takes); `store`, the one gateway for all that follows.
 
 What is valid: `rules` (the argument that no stale value is served), `log_record` and
 `invalidation` (the log), `near` (the

@@ -13,8 +13,6 @@ Protocol: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-s
 """
 
 import asyncio
-import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -29,7 +27,8 @@ from cachekit.core.dedicated import Dedicated
 from cachekit.core.link import Link
 from cachekit.core.recovery import Recovery
 from cachekit.core.refusal import closed, reason_of, unavailable
-from cachekit.core.slots import Address, SlotMap, read_slots, slot_of
+from cachekit.core.slots import Address, SlotMap, slot_of
+from cachekit.core.survey import Survey
 from cachekit.core.topology import Node, Shapes, dedicate, redis_py_shapes
 from cachekit.core.tracking import JointListener, Listener
 from cachekit.core.wire import Command
@@ -63,6 +62,7 @@ class Cluster:
         self._links: dict[Address, Link] = {}
         """To nodes that own slots, and to those that a redirection has named since."""
         self._retired: set[Link] = set()
+        self._survey = Survey(dial, budget=self._budget, timeout=timeout)
         self._slots: list[Link | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._listeners: dict[str, JointListener] = {}
         self._recovery = Recovery(self._attempt, on_failure=self._settle, name="cachekit: find the cluster")
@@ -250,7 +250,9 @@ class Cluster:
     async def _attempt(self) -> None:
         while self._stale:
             self._stale = False
-            self._apply(await self._ask())
+            up = {address: link for address, link in self._links.items() if link.up}
+            addresses = (*self._seeds, *self._map.nodes)
+            self._apply(await self._survey.ask(up, addresses))
         self._settle()
 
     def _settle(self, error: Exception | None = None) -> None:
@@ -258,34 +260,6 @@ class Cluster:
         self._stale = error is not None
         read, self._read = self._read, self._loop.create_future()
         read.set_result(None)
-
-    async def _ask(self) -> SlotMap:
-        """The map, of the first node that gives one."""
-        failure: Exception = RedisConnectionError("no node of the cluster can be reached")
-        async with asyncio.timeout(self._timeout):
-            # In any order: a node that is cut off from the others would tell an old map for ever.
-            up = [(address, link) for address, link in self._links.items() if link.up]
-            for address, link in random.sample(up, len(up)):
-                with contextlib.suppress(RedisError, CacheUnavailable):
-                    return read_slots(await link.send(("CLUSTER", "SLOTS"), safe=True), asked=address)
-            addresses = dict.fromkeys((*self._seeds, *self._map.nodes))
-            for address in addresses:
-                try:
-                    # One that does not answer must leave time to ask the next.
-                    async with asyncio.timeout(self._timeout / (len(addresses) + 1)):
-                        return await self._ask_at(address)
-                except (RedisError, OSError, CacheUnavailable) as error:
-                    failure = error
-        raise failure
-
-    async def _ask_at(self, address: Address) -> SlotMap:
-        async with self._budget.one():
-            connection = await self._dial(address)
-            try:
-                await connection.send_command("CLUSTER", "SLOTS")
-                return read_slots(await connection.read_response(), asked=address)
-            finally:
-                await connection.disconnect()
 
     def _apply(self, found: SlotMap) -> None:
         before = (self._map, set(self._links))

@@ -81,13 +81,13 @@ class Write:
 
     async def add(self, key: str, value: Any, policy: Policy, tags: tuple[str, ...]) -> bool:
         """Store `value` unless a valid one, fresh or stale, lies under the key; whether it was stored."""
-        self._records.of(key, value, policy, tags=tags)
+        unstamped = self._records.of(key, value, policy, tags=tags)
         with self._tally.counting_outages():
             for attempt in count(1):
                 look = await self._lookup.look_in_redis(key)
                 if look.found is not None:
                     return False
-                record = self._records.of(key, value, policy, tags=tags, stamp=await self._stamp(policy))
+                record = restamp(unstamped, await self._stamp(policy))
                 encoded = self._codec.encode(record, policy)
                 placed = await put_in_place(
                     self._store, key, encoded, px=lifetime(record), seen=look.seen, force=attempt >= _ATTEMPTS
