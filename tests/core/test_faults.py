@@ -323,7 +323,8 @@ async def test_09_a_failed_load_is_each_caller_s_own_failure(shop, peer, errors_
     loader.hold()
     calls = [asyncio.create_task(shop.get_or_set(shop.key("a"), loader)) for _ in range(50)]
     await loader.started()
-    await asyncio.sleep(0.01)
+    while shop.stats().coalesced < 49:
+        await asyncio.sleep(0)
     leaving = calls.pop()
     leaving.cancel()
     loader.release()
