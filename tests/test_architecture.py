@@ -20,7 +20,7 @@ CORE_CHAPTERS = {
         "dedicated topology pool survey cluster store"
     ),
     "what is valid": "rules log_record invalidation near watcher judge lookup",
-    "how a miss becomes a value": "lease records load fill",
+    "how a miss becomes a value": "lease records failures landing load fill",
     "the verbs": "sweep write decorators runtime namespace cache assembly",
 }
 """The reading order of the core: a module imports none that comes later."""

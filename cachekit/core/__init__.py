@@ -16,7 +16,8 @@ What is valid: `rules` (the argument that no stale value is served), `log_record
 `invalidation` (the log), `near` (the
 values in memory), `watcher` (what Redis pushes), `judge` and `lookup`.
 
-How a miss becomes a value: `lease` (one loader across processes), `records`, `load` and `fill`.
+How a miss becomes a value: `lease` (one loader across processes), `records`, `failures` (of late),
+`landing` (what becomes of a load that has ended), `load` and `fill`.
 
 The verbs: `sweep`, `write`, `decorators`, `runtime` (what belongs to one event loop), `namespace`, `cache`
 and `assembly`, which wires it all.

@@ -39,16 +39,25 @@ class LoadContext:
     def __init__(self, *, policy: Policy, tags: tuple[str, ...], stale: Entry | None = None) -> None:
         self._policy = policy
         self._ttl: float | None = None
+        self._stale: float | None = None
         self._tags = dict.fromkeys(tags)
         self.stale = stale
         """The old entry, if one is known that no invalidation has hit: for a conditional request."""
         self.skipped = False
         self.is_negative = False
         self.is_unmodified = False
+        self.is_disowned = False
 
     def ttl(self, seconds: float) -> None:
         """Keep the value fresh for `seconds`; raises ConfigurationError below a millisecond."""
         self._ttl = require_ttl(seconds)
+
+    def stale_for(self, seconds: float) -> None:
+        """Let the value be served stale for `seconds` after its ttl, in place of the policy's `stale`.
+
+        0: never. Raises ConfigurationError for less. A negative value is never served stale all the same.
+        """
+        self._stale = self._policy.replace(stale=seconds).stale
 
     def tag(self, *tags: str) -> None:
         """Add tags to those the caller gave; raises ConfigurationError for what is no text."""
@@ -80,12 +89,27 @@ class LoadContext:
         self._tags |= dict.fromkeys(self.stale.tags)
         return self.stale.value
 
+    def disown(self) -> None:
+        """The old value no longer holds, whatever becomes of this load.
+
+        If the factory then raises, or skips, the old value is removed, and it is not served in the place of
+        what was raised. For an upstream that says no, where one that is merely down would be borne with.
+        """
+        self.is_disowned = True
+
     @property
     def chosen_ttl(self) -> float:
         """Seconds for which the value shall be fresh."""
         if self._ttl is not None:
             return self._ttl
         return self._policy.negative_ttl if self.is_negative else self._policy.ttl
+
+    @property
+    def chosen_stale(self) -> float:
+        """Seconds after its ttl for which the value may be served stale."""
+        if self.is_negative:
+            return 0
+        return self._policy.stale if self._stale is None else self._stale
 
     @property
     def chosen_tags(self) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 from cachekit.core.batch import Batch, BatchFactory, NoValue
 from cachekit.core.entry import Entry
+from cachekit.core.judge import Found
 from cachekit.core.load import Demand, Load
 from cachekit.core.lookup import Look, Lookup
 from cachekit.core.policy import Policy
-from cachekit.core.singleflight import detached
+from cachekit.core.singleflight import detached, duplicate
 from cachekit.core.tally import Tally
-from cachekit.errors import CacheUnavailable
+from cachekit.errors import CacheClosed, CacheUnavailable
 
 
 class Fill:
@@ -26,8 +27,9 @@ class Fill:
         self._lookup = lookup
         self._load = load
         self._tally = tally
-        self._refreshes: set[asyncio.Task[Entry | None]] = set()
-        self._refreshing: set[str] = set()
+        self._tasks: set[asyncio.Task[Found | None]] = set()
+        self._refreshes: dict[str, _Refresh] = {}
+        """The one that was begun last for each key, while it runs."""
         self._closed = False
         self._random = random.Random()  # noqa: S311 - spreads refreshes; not a secret
 
@@ -36,8 +38,10 @@ class Fill:
 
         Outcomes:
             case 1: fresh: served; near its end XFetch may begin a refresh in the background.
-            case 2: stale: served at once, or after `soft_timeout`, while one refresh runs in the
-                background, unless the last one failed less than `retry_after` ago.
+            case 2: stale: served at once, or once the refresh has failed or taken `soft_timeout`, while that
+                one refresh runs in the background, unless the last one failed less than `retry_after` ago.
+                Not if the value was taken away, by its factory too, or came to the end of its stale window
+                while the call waited: then what the refresh raises is raised here.
             case 3: gone: loaded; every caller of this process waits for the same load, and every other
                 process for this one's.
             case 4: the factory raised, or took longer than `hard_timeout`: so does this call, and nothing
@@ -102,22 +106,24 @@ class Fill:
     async def aclose(self) -> None:
         """End the refreshes under way; no more are begun."""
         self._closed = True
-        tasks = list(self._refreshes)
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, demand: Demand, look: Look, *, is_due: bool) -> Entry:
-        found = look.found
+        key, found = demand.key, look.found
         if found is None:
             return await self._join(demand, look)
-        if is_due:
-            refresh = self._refresh(demand, look)
-            if found.state == "stale" and demand.policy.soft_timeout:
-                await asyncio.wait([refresh], timeout=demand.policy.soft_timeout)
-                if refresh.done() and not refresh.cancelled() and (entry := refresh.result()) is not None:
-                    return entry
-        return found.entry(demand.key)
+        refresh = self._refresh(demand, look) if is_due else self._refreshes.get(key)
+        if refresh is None or found.state == "fresh" or not demand.policy.soft_timeout:
+            return found.entry(key)
+        renewed = await refresh.within(demand.policy.soft_timeout)
+        if renewed is not None:
+            # One result, and to each who waited a value of his own.
+            return (renewed if is_due else self._load.own(renewed)).entry(key)
+        still = self._load.by_now(key, found)
+        return await self._join(demand, look) if still is None else still.entry(key)
 
     async def _join(self, demand: Demand, look: Look, *, forced: bool = False) -> Entry:
         found = await self._load.join(demand, look, forced=forced)
@@ -135,32 +141,74 @@ class Fill:
         if found.age + early <= found.record.ttl:
             return False
         # A refresh that was begun a moment ago may not be loading yet.
-        is_under_way = key in self._refreshing or self._load.is_loading(key)
-        return not is_under_way and self._load.may_retry(key)
+        is_under_way = key in self._refreshes or self._load.is_loading(key)
+        return not is_under_way and self._load.failures.may_retry(key)
 
-    def _refresh(self, demand: Demand, look: Look) -> "asyncio.Task[Entry | None]":
+    def _refresh(self, demand: Demand, look: Look) -> "_Refresh":
         self._tally.counters.refreshes += 1
         work, name = self._renew(demand, look), f"cachekit refresh {demand.key}"
         task = asyncio.create_task(work, name=name, context=detached())
-        self._refreshes.add(task)
-        self._refreshing.add(demand.key)
-        task.add_done_callback(self._refreshes.discard)
-        task.add_done_callback(lambda _: self._refreshing.discard(demand.key))
-        return task
+        refresh = self._refreshes[demand.key] = _Refresh(task)
+        self._tasks.add(task)
 
-    async def _renew(self, demand: Demand, look: Look) -> Entry | None:
-        """The renewed entry; None if that failed, or somebody else has done it."""
+        def ended(_: object) -> None:
+            self._tasks.discard(task)
+            if self._refreshes.get(demand.key) is refresh:
+                del self._refreshes[demand.key]
+            # Marks a failure as seen, where the old value was served before it came.
+            task.cancelled() or task.exception()
+
+        task.add_done_callback(ended)
+        return refresh
+
+    async def _renew(self, demand: Demand, look: Look) -> Found | None:
+        """The renewed value, whoever has renewed it; None if that failed.
+
+        Raises what the factory did if the old value is no longer there to be served.
+        """
         try:
             if look.seen is None and look.found is not None:
                 # Found in the near store; the lease wants to know what lies in Redis.
                 served, look = look.found.record.timestamp, await self._lookup.look_in_redis(demand.key)
                 if look.found is not None and look.found.record.timestamp > served:
-                    return None
-            return await self._join(demand, look)
-        except Exception:  # noqa: BLE001 - counted by Loaded(failed=True); the old value was served
-            self._load.remember_failure(demand.key)
+                    return look.found
+            return await self._load.join(demand, look)
+        except Exception:
+            # Counted by Loaded(failed=True).
+            self._load.failures.remember(demand.key)
+            if await self._is_gone(demand.key):
+                raise
             return None
         finally:
             if demand.batch is not None:
                 # Where it did not get as far as the common call; else that is over, and this does nothing.
                 demand.batch.settle(demand.key)
+
+    async def _is_gone(self, key: str) -> bool:
+        """Whether nothing that may be served lies under the key any more, as far as anybody can tell."""
+        try:
+            return (await self._lookup.look_in_redis(key)).found is None
+        except (CacheUnavailable, CacheClosed):
+            return True
+
+
+class _Refresh:
+    """One refresh under way, and since when."""
+
+    def __init__(self, task: "asyncio.Task[Found | None]") -> None:
+        self.task = task
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+
+    async def within(self, seconds: float) -> Found | None:
+        """What it gives, if it does so within `seconds` from its beginning.
+
+        Raises what it raises, to each caller an exception of his own.
+        """
+        left = self._began + seconds - self._loop.time()
+        await asyncio.wait([self.task], timeout=max(0, left))
+        if not self.task.done() or self.task.cancelled():
+            return None
+        if (error := self.task.exception()) is not None:
+            raise duplicate(error)
+        return self.task.result()

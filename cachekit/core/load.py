@@ -4,29 +4,28 @@ In this process the callers of a key share one flight; across processes the flig
 a flight brings is stored only if its lease is still held and no rule appended since it began matches.
 """
 
-import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from cachekit.core.batch import Batch, NoValue
 from cachekit.core.clock import Clock
-from cachekit.core.codec import Codec, Record
+from cachekit.core.codec import Codec
 from cachekit.core.context import Factory, LoadContext, call, takes_context
+from cachekit.core.failures import Failures
 from cachekit.core.invalidation import InvalidationLog
 from cachekit.core.judge import Found, Judge
+from cachekit.core.landing import Landing
 from cachekit.core.lease import Changed, Held, Lease, acquire
 from cachekit.core.lookup import Look
 from cachekit.core.policy import Policy
-from cachekit.core.records import Records, lifetime
-from cachekit.core.singleflight import Flight, SingleFlight, detached
+from cachekit.core.records import Records
+from cachekit.core.singleflight import Flight, SingleFlight
 from cachekit.core.store import Store
 from cachekit.core.tally import Tally
 from cachekit.core.watcher import Watcher
-from cachekit.errors import CacheClosed, CacheUnavailable
-
-_MAX_REMEMBERED_FAILURES: Final = 10_000
+from cachekit.errors import CacheUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +59,17 @@ class Load:
         self._tally = tally
         self._store = store
         self._codec = codec
-        self._policy = policy
         self._clock = clock
         self._judge = judge
         self._records = records
         self._log = log
         self._watcher = watcher
         self._flights: SingleFlight[Found] = SingleFlight()
-        self._releases: set[asyncio.Task[None]] = set()
-        self._retry_at: dict[str, float] = {}
+        self.failures = Failures(clock, retry_after=policy.retry_after)
+        """Keys whose loads failed of late."""
+        self._landing = Landing(
+            tally=tally, codec=codec, judge=judge, records=records, watcher=watcher, failures=self.failures
+        )
 
     async def join(self, demand: Demand, look: Look, *, forced: bool = False) -> Found:
         """Wait for the load of the key, and begin it if nobody has.
@@ -104,13 +105,20 @@ class Load:
                 # Of a batch, ours or the one that was joined; the next round is our own load.
                 if demand.batch is not None:
                     raise
-        return self._own(found)
+        return self.own(found)
 
-    def _own(self, found: Found) -> Found:
+    def own(self, found: Found) -> Found:
         """The same with a value that may be changed."""
         if self._codec.shared:
             return found
         return Found(found.record, self._codec.load(found.record), found.source, found.age)
+
+    def by_now(self, key: str, found: Found) -> Found | None:
+        """What was found a while ago, at its age by now; None if it may not be served any more."""
+        record, age = found.record, found.record.age(self._clock.time())
+        if age > record.ttl + record.stale or not self._judge.still_spares(key, record):
+            return None
+        return Found(record, found.value, found.source, age)
 
     def is_loading(self, key: str) -> bool:
         """Whether a load of `key` is under way that a caller may join."""
@@ -121,16 +129,6 @@ class Load:
         flight = self._flights.current(key)
         return flight is not None and not flight.forced
 
-    def may_retry(self, key: str) -> bool:
-        """Whether the last failed load of `key` was at least `retry_after` ago."""
-        return self._clock.monotonic() >= self._retry_at.get(key, 0)
-
-    def remember_failure(self, key: str) -> None:
-        """A load of `key` has failed, or its value could not be stored."""
-        if len(self._retry_at) >= _MAX_REMEMBERED_FAILURES:
-            self._retry_at.clear()
-        self._retry_at[key] = self._clock.monotonic() + self._policy.retry_after
-
     def forget(self, key: str) -> Awaitable[None]:
         """No load of `key` begun before this call publishes, or is joined, after it."""
         return self._flights.revoke(key)
@@ -138,7 +136,7 @@ class Load:
     async def aclose(self) -> None:
         """End the loads under way, and give their leases up, so that nobody waits for them to end."""
         await self._flights.aclose()
-        await asyncio.gather(*self._releases, return_exceptions=True)
+        await self._landing.aclose()
 
     def _coalesced(self, demand: Demand) -> None:
         if demand.batch is not None:
@@ -170,7 +168,11 @@ class Load:
         try:
             while True:
                 outcome = await acquire(
-                    self._store, key, seen=seen, seconds=policy.lease, abandoned=partial(self._give_up, key)
+                    self._store,
+                    key,
+                    seen=seen,
+                    seconds=policy.lease,
+                    abandoned=partial(self._landing.give_up, key),
                 )
                 if isinstance(outcome, Lease):
                     break
@@ -214,7 +216,7 @@ class Load:
         stale = None
         if old is not None and flight.takes_context:
             # A copy: the one that was found is being served to a caller, who may change it.
-            stale = self._own(old).entry(key)
+            stale = self.own(old).entry(key)
         context = LoadContext(policy=policy, tags=demand.tags, stale=stale)
         is_kept = False
         began = self._clock.monotonic()
@@ -225,9 +227,8 @@ class Load:
                 data, value = old.record.data, old.value
             else:
                 data = self._codec.dump(value, max_bytes=policy.max_bytes, negative=context.is_negative)
-            window = 0 if context.is_negative else policy.stale
             record = self._records.make(
-                *(key, data, context.chosen_ttl, window),
+                *(key, data, context.chosen_ttl, context.chosen_stale),
                 tags=context.chosen_tags,
                 stamp=stamp,
                 took=took,
@@ -235,32 +236,15 @@ class Load:
             )
             if lease is not None and not context.skipped:
                 flight.publishing = not flight.revoked
-                is_kept = await self._publish(flight, record, policy, lease)
+                is_kept = await self._landing.publish(flight, record, policy, lease)
         finally:
             if lease is not None and not is_kept:
-                self._give_up(key, lease)
+                if context.is_disowned and old is not None:
+                    # Waited for: who hears that the load failed must not find the old value any more.
+                    await self._landing.disown(key, stamp, policy, lease)
+                else:
+                    self._landing.give_up(key, lease)
         return Found(record, value, "load", 0.0)
-
-    async def _publish(self, flight: Flight[Found], record: Record, policy: Policy, lease: Lease) -> bool:
-        """Store the record; False if that was not to be, which its loader's callers need not care about."""
-        key = str(flight.key)
-        if not flight.revoked and self._judge.spares(key, record.tags, record.log):
-            encoded = self._codec.encode(record, policy)
-            try:
-                if await lease.publish(encoded, px=lifetime(record)):
-                    self._retry_at.pop(key, None)
-                    self._tally.stored(key, len(encoded), record.ttl)
-                    return True
-            except CacheUnavailable as error:
-                # The caller has asked for the value, and here it is.
-                self._tally.outage(error)
-                if policy.outage == "raise":
-                    raise
-                # What lies there, if anything, stays stale, and is not renewed at once: as after a failure.
-                self.remember_failure(key)
-                return False
-        self._tally.unpublished(key)
-        return False
 
     async def _call(self, key: str, demand: Demand, context: LoadContext) -> Any:
         began = self._clock.monotonic()
@@ -274,24 +258,6 @@ class Load:
         finally:
             self._tally.loaded(key, self._clock.monotonic() - began, failed=failed)
         return value
-
-    def _give_up(self, key: str, lease: Lease) -> None:
-        """Let others load, without making anybody here wait for it."""
-        lease.stop()
-
-        async def release() -> None:
-            try:
-                await lease.release()
-            except CacheUnavailable as error:
-                self._tally.outage(error)
-            except CacheClosed:
-                return
-            finally:
-                self._watcher.notify(key)
-
-        task = asyncio.create_task(release(), name=f"cachekit releases {key}", context=detached())
-        self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
 
 
 class _Unguarded(Exception):

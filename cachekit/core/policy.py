@@ -31,8 +31,8 @@ class Policy:
         eager: refreshes a fresh value in the background shortly before its end, the likelier the longer
             it took to load: the beta of XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic
             Cache Stampede Prevention", VLDB 2015). 0: never; 1 is the paper's optimum.
-        soft_timeout: how long the caller with whom the refresh of a stale value begins waits for it before
-            the stale one is served; others get that at once.
+        soft_timeout: how long a refresh of a stale value is waited for, counted from its beginning, before
+            the stale one is served.
         hard_timeout: a factory that takes longer is cancelled, and its callers get LoadTimeout. None: never.
         retry_after: after a failed refresh, how long the stale value is served before another is tried.
         negative_ttl: how long a value that the factory calls negative ("there is none") is fresh.

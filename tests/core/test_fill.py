@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import gc
 
 import pytest
 
 import cachekit
 from cachekit import Policy
-from cachekit.core.lease import acquire
+from cachekit.core.lease import acquire, lease_key
 from cachekit.core.scripts import ACQUIRE
-from cachekit.testing import Loader
-from cachekit.testing.contract.fixtures import eventually, seen
+from cachekit.testing import ChaosProxy, Loader
+from cachekit.testing.contract.fixtures import eventually, gone, seen
 
 NAMES = ("cachekit load", "cachekit refresh", "cachekit batch", "cachekit releases")
 
@@ -52,9 +53,19 @@ async def settled():
         await asyncio.wait(tasks)
 
 
+async def unheld(cache, key):
+    return await cache.store.get(key) is None and await cache.store.get(lease_key(key)) is None
+
+
 async def grow_stale(ns, clock, key, value="old", **options):
     await ns.set(key, value, **options)
     clock.advance(11)
+
+
+def let_an_hour_pass(monkeypatch):
+    """By the clock of the event loop, whose timers of that length fire now."""
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda time=loop.time: time() + 3_600)
 
 
 class BatchLoader:
@@ -104,6 +115,72 @@ async def test_a_refresh_that_fails_within_soft_timeout_leaves_the_stale_value(c
     await grow_stale(ns, clock, ns.key("a"))
     loader.fail()
     assert await ns.get_or_set(ns.key("a"), loader) == "old"
+
+
+async def test_whoever_comes_during_a_refresh_waits_for_it_too(cache, clock):
+    """Nobody is given an old value while a new one is about to come, and each has one of his own."""
+    ns, loader = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30)), Loader({"n": 1})
+    await grow_stale(ns, clock, ns.key("a"), {"n": 0})
+    loader.hold()
+    first = asyncio.create_task(ns.get_or_set_entry(ns.key("a"), loader))
+    await loader.started()
+    others = [asyncio.create_task(ns.get_or_set_entry(ns.key("a"), loader)) for _ in range(9)]
+    reads = cache.stats().redis_hits
+    while cache.stats().redis_hits + cache.stats().near_hits < reads + 9:
+        await asyncio.sleep(0)
+    loader.release()
+    entries = await asyncio.gather(first, *others)
+    assert {entry.state for entry in entries} == {"fresh"}
+    entries[0].value["n"] = "changed"
+    assert [entry.value for entry in entries[1:]] == [{"n": 1}] * 9
+    assert loader.calls == 1
+
+
+async def test_soft_timeout_is_counted_from_the_beginning_of_the_refresh(cache, clock, monkeypatch):
+    """Of a refresh that hangs, those who come later do not wait as long again."""
+    ns, loader = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=3_600)), Loader("new")
+    await grow_stale(ns, clock, ns.key("a"))
+    loader.hold()
+    first = asyncio.create_task(ns.get_or_set_entry(ns.key("a"), loader))
+    await loader.started()
+    let_an_hour_pass(monkeypatch)
+    assert (await first).state == "stale"
+    async with asyncio.timeout(60):
+        assert (await ns.get_or_set_entry(ns.key("a"), loader)).state == "stale"
+    loader.release()
+    assert loader.calls == 1
+
+
+async def test_who_waited_in_vain_is_told_the_age_of_by_now(cache, clock):
+    """It has grown while he waited."""
+    ns, loader = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30)), Loader()
+    await grow_stale(ns, clock, ns.key("a"))
+    loader.hold()
+    loader.fail()
+    waiting = asyncio.create_task(ns.get_or_set_entry(ns.key("a"), loader))
+    await loader.started()
+    clock.advance(7)
+    loader.release()
+    assert (await waiting).age == 18
+
+
+@pytest.mark.parametrize("end", ["its window", "an invalidation"])
+async def test_what_ends_while_somebody_waits_in_vain_is_not_served(cache, clock, monkeypatch, end):
+    """There is nothing left then but what the load brings."""
+    ns, loader = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=3_600)), Loader("new")
+    await grow_stale(ns, clock, ns.key("a"), tags=["t"])
+    loader.hold()
+    waiting = asyncio.create_task(ns.get_or_set(ns.key("a"), loader))
+    await loader.started()
+    if end == "its window":
+        clock.advance(20)
+    else:
+        await ns.invalidate(tags=["t"])
+    let_an_hour_pass(monkeypatch)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    loader.release()
+    assert await waiting == "new"
 
 
 async def test_past_hard_timeout_the_load_is_cancelled(cache):
@@ -278,6 +355,169 @@ async def test_what_another_process_deleted_is_no_old_entry(shop, peer, cache, c
     await settled()
     assert seen_by_factory == [None]
     await seen(shop, shop.key("a"), "new")
+
+
+async def test_a_value_says_how_long_it_may_be_served_stale(shop, cache, clock):
+    """In place of the policy's window, also in Redis; a negative value has none all the same."""
+
+    async def load(ctx):
+        ctx.stale_for(100)
+        return "v"
+
+    async def nothing(ctx):
+        ctx.stale_for(100)
+        ctx.negative()
+
+    await shop.get_or_set(shop.key("a"), load)
+    await shop.get_or_set(shop.key("none"), nothing)
+    assert 100_000 < await cache.store.execute("PTTL", shop.key("a")) <= 110_000
+    assert await cache.store.execute("PTTL", shop.key("none")) <= 3_000
+    clock.advance(109)
+    assert (await shop.get_entry(shop.key("a"))).state == "stale"
+    clock.advance(2)
+    assert await shop.get_entry(shop.key("a")) is None
+
+
+async def test_a_value_can_forbid_to_be_served_stale(shop, clock):
+    """A window of 0 ends it with its ttl; less than that is refused."""
+
+    async def load(ctx):
+        with pytest.raises(cachekit.ConfigurationError, match="stale=-1"):
+            ctx.stale_for(-1)
+        ctx.stale_for(0)
+        return "v"
+
+    await shop.get_or_set(shop.key("a"), load)
+    clock.advance(11)
+    assert await shop.get_entry(shop.key("a")) is None
+
+
+class Refusing:
+    """A factory whose upstream says no: the old value no longer holds."""
+
+    def __init__(self, gate=None):
+        self.calls = 0
+        self.gate = gate
+
+    async def __call__(self, ctx):
+        self.calls += 1
+        if self.gate:
+            await self.gate.wait()
+        ctx.disown()
+        raise LookupError("no longer sold")
+
+
+async def test_a_disowned_value_is_not_served_for_the_error(cache, clock):
+    """Who waits for the refresh gets the error, and so does the next one; the value is gone."""
+    ns, load = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30)), Refusing()
+    await grow_stale(ns, clock, ns.key("a"))
+    for _ in range(2):
+        with pytest.raises(LookupError, match="no longer sold"):
+            await ns.get_or_set(ns.key("a"), load)
+    assert load.calls == 2
+    assert await ns.get_entry(ns.key("a")) is None
+    await eventually(lambda: unheld(cache, ns.key("a")), "neither value nor lease is there")
+
+
+async def test_all_who_wait_for_a_refresh_get_an_error_of_their_own(cache, clock):
+    """A traceback grows with every raise, so nobody shares one; the factory runs once."""
+    ns = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30))
+    load = Refusing(gate=asyncio.Event())
+    await grow_stale(ns, clock, ns.key("a"))
+    callers = [asyncio.create_task(ns.get_or_set(ns.key("a"), load)) for _ in range(5)]
+    while not load.calls:
+        await asyncio.sleep(0)
+    load.gate.set()
+    errors = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(error) for error in errors] == [LookupError] * 5
+    assert len(set(map(id, errors))) == 5
+    assert load.calls == 1
+
+
+async def test_a_value_disowned_in_the_background_is_gone_for_the_next_caller(shop, peer, cache, clock):
+    """Here and in other processes; nobody takes it for a corrupt one, and no error is left lying about."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    await grow_stale(shop, clock, shop.key("a"))
+    assert await shop.get_or_set(shop.key("a"), Refusing()) == "old"
+    await settled()
+    assert await peer.get_entry(shop.key("a")) is None
+    with pytest.raises(LookupError):
+        await shop.get_or_set(shop.key("a"), Refusing())
+    gc.collect()
+    await asyncio.sleep(0)
+    assert (cache.stats().corrupt, complaints) == (0, [])
+
+
+async def test_a_fresh_value_is_disowned_by_a_refresh(shop, peer):
+    """It does not live on in any process' memory."""
+    await shop.set(shop.key("a"), "old")
+    assert (await shop.get(shop.key("a")), await peer.get(shop.key("a"))) == ("old", "old")
+    with pytest.raises(LookupError):
+        await shop.refresh(shop.key("a"), Refusing())
+    await gone(shop, shop.key("a"))
+    await gone(peer, shop.key("a"))
+
+
+async def test_what_was_set_meanwhile_is_not_disowned(shop, peer, clock):
+    """Only who still holds the lease removes anything."""
+    gate = asyncio.Event()
+    await grow_stale(shop, clock, shop.key("a"))
+    load = Refusing(gate)
+    waiting = asyncio.create_task(shop.refresh(shop.key("a"), load))
+    while not load.calls:
+        await asyncio.sleep(0)
+    await peer.set(shop.key("a"), "newer")
+    gate.set()
+    with pytest.raises(LookupError):
+        await waiting
+    await settled()
+    assert await shop.get(shop.key("a")) == "newer"
+
+
+async def test_what_is_skipped_and_disowned_leaves_nothing(shop, clock):
+    """A factory may have a value for those who wait, and know that the old one is wrong."""
+
+    async def load(ctx):
+        ctx.disown()
+        ctx.skip()
+        return "only for you"
+
+    await grow_stale(shop, clock, shop.key("a"))
+    assert (await shop.refresh(shop.key("a"), load)).value == "only for you"
+    assert await shop.get_entry(shop.key("a")) is None
+
+
+async def test_a_failed_refresh_serves_nothing_that_was_deleted_meanwhile(cache, clock):
+    """The old value is served for an error only while it is there to be served."""
+    ns, loader = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30)), Loader()
+    await grow_stale(ns, clock, ns.key("a"), tags=["t"])
+    loader.hold()
+    loader.fail(OSError("down"))
+    waiting = asyncio.create_task(ns.get_or_set(ns.key("a"), loader))
+    await loader.started()
+    await ns.invalidate(tags=["t"])
+    loader.release()
+    with pytest.raises(OSError, match="down"):
+        await waiting
+
+
+async def test_while_redis_is_away_nothing_is_served_for_an_error(redis_url, clock):
+    """Whether the old value still holds cannot be told: what the factory raised is."""
+    async with (
+        ChaosProxy(redis_url) as proxy,
+        cachekit.connect(proxy.url, clock=clock, timeout=1, near=None) as cache,
+    ):
+        ns = cache.namespace("soft", Policy(ttl=10, stale=20, soft_timeout=30))
+        await grow_stale(ns, clock, ns.key("a"))
+
+        async def load(ctx):
+            await proxy.cut()
+            ctx.disown()
+            raise LookupError("no longer sold")
+
+        with pytest.raises(LookupError, match="no longer sold"):
+            await ns.get_or_set(ns.key("a"), load)
 
 
 # Many keys at once.
