@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import hits, invalidation, keys, large, misses, near, report, stampede
+from benchmarks import hits, invalidation, keys, large, misses, near, report, sandbox, stampede
 
 BENCHMARKS = {
     "keys": keys.run,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "misses": misses.run,
     "stampede": stampede.run,
     "invalidation": invalidation.run,
+    "sandbox": sandbox.run,
 }
 
 

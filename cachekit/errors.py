@@ -10,7 +10,8 @@
     ├── LoadCancelled         a factory cancelled itself
     ├── LoadTimeout           a factory took longer than the policy's hard_timeout; also a TimeoutError
     ├── BadTrace              a line that is not of a trace (see cachekit.observability.trace)
-    └── AmadeusError          the flight API said no, or nothing (see cachekit.amadeus.errors)
+    ├── BadRecording          a file that is no recording of an exchange (see cachekit.amadeus.recording)
+    └── FlightSourceError     a flight API said no, or nothing (see cachekit.amadeus.errors)
 
 Errors carry data (`key`, …) beside their text, and never a cached value, a password or a token.
 Errors of redis-py are translated in one place, `cachekit.core.refusal`.

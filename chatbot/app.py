@@ -44,18 +44,19 @@ async def gateway_app(
     """
     async with (
         cachekit.connect(settings.redis_url, app="chatbot") as cache,
-        AmadeusClient(
-            settings.amadeus_base_url,
-            settings.amadeus_client_id,
-            settings.amadeus_client_secret,
-            token_url=settings.amadeus_token_url,
-        ) as flights,
+        AmadeusClient.from_settings(settings.amadeus, cache=cache) as flights,
     ):
         places = places or PlaceDirectory()
         # Takes a second of one core: before the first question, and beside the event loop.
         await asyncio.to_thread(places.load)
         model = OfflineModel(places, today=today, pace=settings.pace)
-        repository = AmadeusCacheRepository(cache, flights, ttl=settings.ttl)
+        repository = AmadeusCacheRepository(
+            cache,
+            flights,
+            ttl=settings.ttl,
+            max_ttl=settings.amadeus.max_ttl,
+            enabled=settings.amadeus.cache,
+        )
         tools = ToolRegistry([SearchFlights(repository, places, today=today)], timeout=TOOL_TIMEOUT)
         assistant = Assistant(model, tools, system=lambda: system_prompt(today().isoformat()))
         sessions = SessionRepository(cache.store, cache.clock)

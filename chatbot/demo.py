@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from cachekit.amadeus.client import AmadeusSettings
 from cachekit.core.embedded import EmbeddedServer, find_server
 from chatbot.app import serve, utc_today
 from chatbot.errors import SettingsError
@@ -63,9 +64,9 @@ async def demo(
             # Tokens of an earlier run are worth nothing.
             jwt_secret=secrets.token_urlsafe(32),
             redis_url=redis_url,
-            amadeus_base_url=sandbox.url,
-            amadeus_client_id=sandbox.client_id,
-            amadeus_client_secret=sandbox.client_secret,
+            amadeus=AmadeusSettings(
+                base_url=sandbox.url, client_id=sandbox.client_id, client_secret=sandbox.client_secret
+            ),
         )
         async with serve(settings, today=today) as url:
             yield Demo(url=url, sandbox_url=sandbox.url, redis=redis)

@@ -11,16 +11,15 @@ Defaults stand in parentheses:
     CHATBOT_DEMO           1 lets anybody sign in under a name of their choice (0)
     CHATBOT_TTL            "fixed" keeps searches for 300 s, "lead_time" by days to departure (fixed)
     REDIS_URL              where Redis is; else REDIS_HOST, REDIS_PORT, REDIS_PASSWORD
-    AMADEUS_BASE_URL       the flight API's address, or the sandbox's; required
-    AMADEUS_CLIENT_ID      credentials; required
-    AMADEUS_CLIENT_SECRET  credentials; required
-    AMADEUS_TOKEN_URL      where tokens are given, if not at the base URL
+    AMADEUS_…              the flight API's host, credentials and bounds: see
+                           `cachekit.amadeus.client.settings`; its address and credentials are required
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
+from cachekit.amadeus.client import AmadeusSettings
 from cachekit.core.connection import url_from_environment
 from chatbot.errors import SettingsError
 
@@ -46,10 +45,7 @@ class Settings:
     demo: bool = False
     ttl: Literal["fixed", "lead_time"] = "fixed"
     redis_url: str = field(repr=False)
-    amadeus_base_url: str
-    amadeus_client_id: str = field(repr=False)
-    amadeus_client_secret: str = field(repr=False)
-    amadeus_token_url: str | None = None
+    amadeus: AmadeusSettings
     pace: float = 0.03
     """Seconds between two words of the offline model."""
 
@@ -59,7 +55,7 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
 
     Raises:
         SettingsError: a variable is missing or cannot work; names it and what is allowed.
-        ConfigurationError: so is one of Redis'.
+        ConfigurationError: so is one of Redis' or of the flight API's.
     """
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     missing = [name for name in REQUIRED if name not in given]
@@ -85,8 +81,5 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings:
         demo=demo == "1",
         ttl=cast("Literal['fixed', 'lead_time']", ttl),
         redis_url=url_from_environment(given),
-        amadeus_base_url=given["AMADEUS_BASE_URL"],
-        amadeus_client_id=given["AMADEUS_CLIENT_ID"],
-        amadeus_client_secret=given["AMADEUS_CLIENT_SECRET"],
-        amadeus_token_url=given.get("AMADEUS_TOKEN_URL"),
+        amadeus=AmadeusSettings.from_env(given),
     )

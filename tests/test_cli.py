@@ -102,11 +102,34 @@ def test_invalidate_removes_what_matches(run, key):
     assert run("get", "shop2:list").exit_code == 0
 
 
+def test_invalidate_by_tag_removes_what_has_it(run, key):
+    """A route goes in one command, and nothing else does."""
+    assert run("invalidate", "shop", "--tag", "route:GRU-LIS", "--dry-run").stdout == "1 key would go\n"
+    assert run("invalidate", "shop", "--tag", "route:LIS-GRU").stdout == "0 keys removed\n"
+    assert run("invalidate", "shop", "--tag", "x", "--tag", "route:GRU-LIS").stdout == "1 key removed\n"
+    assert run("get", key).exit_code == 1
+    assert run("get", "shop:other").exit_code == 0
+
+
+def test_invalidate_by_tag_writes_the_services_log(run, key, redis_url):
+    """What the tag was on is invalid for the service too, and what it is loading."""
+
+    async def position():
+        async with cachekit.connect(redis_url) as cache:
+            return await cache.store.execute("XLEN", "cachekit/log:cachekit")
+
+    before = asyncio.run(position())
+    run("invalidate", "shop", "--tag", "route:GRU-LIS")
+    assert asyncio.run(position()) > before
+
+
 def test_invalidate_warns_of_an_app_that_nobody_has(run, key):
     """The keys go, but the rule stands in a log that no service reads."""
     result = run("invalidate", "shop", "*", "--app", "shpo")
     assert (result.exit_code, result.stdout) == (0, "3 keys removed\n")
     assert "no service with the app 'shpo'" in result.stderr
+    assert "no service with the app 'shpo'" in run("invalidate", "shop", "--tag", "x", "--app", "shpo").stderr
+    assert "no service with the app 'shpo'" in run("invalidate", "shop", "*", "--app", "shpo").stderr
     assert run("invalidate", "shop", "*", "--app", "cachekit").stderr == ""
 
 
@@ -125,6 +148,8 @@ def test_info_tells_what_the_server_is(run, key):
         (["keys", "a:b"], "namespace"),
         (["keys", "shop", "\\"], "backslash"),
         (["invalidate", "shop", ""], "empty"),
+        (["invalidate", "shop"], "a pattern, or --tag"),
+        (["invalidate", "shop", "*", "--tag", "x"], "a pattern, or --tag"),
     ],
 )
 def test_what_cannot_be_exits_with_2(run, arguments, named):

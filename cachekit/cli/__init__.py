@@ -2,13 +2,15 @@
 
 import sys
 
+from cachekit.extras import missing_extra
+
 
 def main() -> None:
     """Run the command, or say which extra is missing."""
     try:
         from cachekit.cli.app import app  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        sys.exit(f"the cachekit command needs the package cachekit-toolkit[cli] ({error.name} is missing)")
+    except ModuleNotFoundError as error:
+        sys.exit(str(missing_extra(error, part="the cachekit command", extra="cli")))
     app()
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from cachekit.amadeus.sandbox.__main__ import main as run_sandbox
 from cachekit.cli.inspection import Inspector, KeyReport
+from cachekit.cli.removal import Removal
 from cachekit.core.assembly import connect
 from cachekit.core.cache import Cache
 from cachekit.errors import CacheKitError, CacheUnavailable
@@ -135,7 +136,12 @@ def get(
 @app.command()
 def invalidate(  # noqa: PLR0917 - each is an option of the command, and named there
     namespace: Annotated[str, typer.Argument(help="For instance amadeus_cache.")],
-    pattern: Annotated[str, typer.Argument(help="Relative to the namespace; '*' is all of it.")],
+    pattern: Annotated[
+        str | None, typer.Argument(help="Relative to the namespace; '*' is all of it. Or give --tag.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="What has this tag, e.g. route:GRU-LIS; may be given again.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
     service: Annotated[
         str,
@@ -144,21 +150,19 @@ def invalidate(  # noqa: PLR0917 - each is an option of the command, and named t
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Invalidate every entry of a namespace whose key matches a pattern, and remove it from Redis."""
+    """Invalidate what matches a pattern, or has a tag, in one namespace, and remove it from Redis."""
+    if (pattern is None) is not bool(tag):
+        _complain("invalidate takes a pattern, or --tag, and not both")
+        raise typer.Exit(UNUSABLE)
 
     async def remove(cache: Cache) -> int:
-        if not await cache.store.execute("EXISTS", cache.runtime().log.key):
+        removal = Removal(cache, namespace, dry_run=dry_run)
+        if not await removal.service_is_known():
             _complain(
                 f"no service with the app {service!r} has used this Redis; give --app the name that the "
                 "service gives to connect(), else its loads under way are not caught"
             )
-        count = 0
-        async for _ in Inspector(cache).matching(namespace, pattern):
-            count += 1
-        if not dry_run:
-            await cache.namespace(namespace).invalidate(pattern=pattern)
-            await cache.swept()
-        return count
+        return await (removal.by_tags(tag or ()) if pattern is None else removal.by_pattern(pattern))
 
     count = _run(url, remove, app=service)
     if as_json:
@@ -168,10 +172,13 @@ def invalidate(  # noqa: PLR0917 - each is an option of the command, and named t
         typer.echo(f"{count} {noun} {'would go' if dry_run else 'removed'}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    # All is read by the sandbox itself, --help too.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
 def sandbox(context: typer.Context) -> None:
-    """Run the Amadeus sandbox; takes the options of `python -m cachekit.amadeus.sandbox`."""
-    run_sandbox(context.args)
+    """Run the Amadeus sandbox."""
+    run_sandbox(context.args, program="cachekit sandbox")
 
 
 def _run(url: str | None, work: Callable[[Cache], Awaitable[Any]], *, app: str = "cachekit-cli") -> Any:

@@ -1,6 +1,6 @@
 """What can be known of a stored key without the service that wrote it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -51,6 +51,18 @@ class Inspector:
                 if key not in seen:
                     seen.add(key)
                     yield key.decode(errors="replace")
+
+    async def count(self, namespace: str, pattern: str) -> int:
+        """How many keys match; raises as `matching`."""
+        return len([key async for key in self.matching(namespace, pattern)])
+
+    async def tagged(self, namespace: str, tags: Iterable[str]) -> AsyncIterator[str]:
+        """The keys whose entry has one of `tags`; every entry is read. Raises as `matching`."""
+        wanted = frozenset(tags)
+        async for key in self.matching(namespace, "*"):
+            report = await self.report(key)
+            if report is not None and not wanted.isdisjoint(report.tags):
+                yield key
 
     async def report(self, key: str) -> KeyReport | None:
         """What is known of `key`; None if there is no such key."""

@@ -12,8 +12,11 @@ MOST_SUMMARIES: Final = 10
 _NOTE: Final = "Prices and seats change: they must be checked again before they are final."
 
 
+_STALE: Final = "The flight service does not answer just now: this stored answer is older than it should be. "
+
+
 def digest(
-    cards: list[OfferCard], found: FoundOffers, *, names: Mapping[str, str], complete: bool
+    cards: list[OfferCard], found: FoundOffers, *, names: Mapping[str, str], complete: bool, stale: bool
 ) -> dict[str, Any]:
     """The result for the model: the search, its age, and at most ten offers, cheapest first.
 
@@ -22,6 +25,7 @@ def digest(
         found: what the page gets; its search and age are repeated here.
         names: `originName` and `destinationName`, added to the search.
         complete: whether these are all offers there are, and not just as many as were asked for.
+        stale: whether a better answer was wanted, and could not be had.
     """
     content: dict[str, Any] = {
         "search": {**found.search, **names},
@@ -39,7 +43,7 @@ def digest(
         "cheapest_id": cards[0].id,
         "fastest_id": _fastest(cards).id,
         "cheapest_non_stop_id": non_stop.id if non_stop else None,
-        "note": _NOTE,
+        "note": _STALE + _NOTE if stale else _NOTE,
     }
 
 

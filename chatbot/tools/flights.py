@@ -91,6 +91,11 @@ class FlightEntry(Protocol):
         ...
 
     @property
+    def state(self) -> str:
+        """`stale` if it is older than it should be, since the API does not answer; else `fresh`."""
+        ...
+
+    @property
     def age(self) -> float:
         """Seconds since the API gave the answer."""
         ...
@@ -102,10 +107,13 @@ class FlightEntry(Protocol):
 
 
 class FlightRepository(Protocol):
-    """What the tool needs of `cachekit.amadeus.repository.AmadeusCacheRepository`."""
+    """What the tool needs of `cachekit.amadeus.repository.repository.AmadeusCacheRepository`."""
 
     async def search_flights_entry(self, request: FlightSearch, *, refresh: bool = False) -> FlightEntry:
-        """The answer to a search, out of the cache or, with `refresh` or on a miss, from the API."""
+        """The answer to a search, out of the cache or, with `refresh` or on a miss, from the API.
+
+        Its offers are for the route and the days asked for.
+        """
         ...
 
 
@@ -154,14 +162,17 @@ class SearchFlights:
             )
         except CacheKitError as error:
             explain(error)
-        cards = _cards(entry.value, request)
+        cards = _cards(entry.value)
         source: Literal["live", "cache"] = "live" if entry.source == "load" else "cache"
         fetched_at = entry.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         found = FoundOffers(
             request.to_query(), tuple(cards[:MOST_CARDS]), len(cards), source, entry.age, fetched_at
         )
         complete = len(entry.value["data"]) < MOST_OFFERS
-        return ToolReply(digest(cards, found, names=self._names(request), complete=complete), found)
+        return ToolReply(
+            digest(cards, found, names=self._names(request), complete=complete, stale=entry.state == "stale"),
+            found,
+        )
 
     def _request(self, arguments: Mapping[str, Any]) -> FlightSearch:
         try:
@@ -203,45 +214,16 @@ class SearchFlights:
         return {name: place.name for name, place in places if place}
 
 
-def _cards(reply: Mapping[str, Any], request: FlightSearch) -> list[OfferCard]:
-    """The reply's offers that are what was asked for, cheapest first."""
+def _cards(reply: Mapping[str, Any]) -> list[OfferCard]:
+    """The reply's offers, cheapest first; the repository answers for their being what was asked for."""
     dictionaries = reply.get("dictionaries") or {}
     cards = []
     for offer in reply["data"]:
         try:
-            card = read_card(offer, dictionaries)
+            cards.append(read_card(offer, dictionaries))
         except (LookupError, TypeError, ValueError, AttributeError):
             logger.warning("dropped an offer that cannot be read", exc_info=True)
-            continue
-        mismatch = _mismatch(card, request, dictionaries.get("locations") or {})
-        if mismatch:
-            logger.warning("dropped an offer that was not asked for: %s", mismatch)
-        else:
-            cards.append(card)
     return sorted(cards, key=lambda card: float(card.total))
-
-
-def _mismatch(card: OfferCard, request: FlightSearch, locations: Mapping[str, Any]) -> str | None:
-    """What about this offer is not what was asked for; None if it is."""
-    legs = [(request.origin, request.destination, request.departure_date)]
-    if request.return_date:
-        legs.append((request.destination, request.origin, request.return_date))
-    if len(card.itineraries) != len(legs):
-        return f"{len(card.itineraries)} directions instead of {len(legs)}"
-    for itinerary, (origin, destination, day) in zip(card.itineraries, legs, strict=True):
-        first, last = itinerary.segments[0], itinerary.segments[-1]
-        if not _is_at(first.origin, origin, locations) or not _is_at(
-            last.destination, destination, locations
-        ):
-            return f"{first.origin}-{last.destination} instead of {origin}-{destination}"
-        if first.departs_at[:10] != day.isoformat():
-            return f"departure on {first.departs_at[:10]} instead of {day}"
-    return None
-
-
-def _is_at(airport: str, asked: str, locations: Mapping[str, Any]) -> bool:
-    """Whether an airport is the one asked for, or one of the city asked for."""
-    return airport == asked or (locations.get(airport) or {}).get("cityCode") == asked
 
 
 def _day(field: str, text: str) -> date:

@@ -6,6 +6,7 @@ import pytest
 from support.rig import NOON, SECRET, TODAY, Rig
 
 import cachekit
+from cachekit.amadeus.client import AmadeusSettings
 from cachekit.amadeus.sandbox import SandboxServer
 from chatbot.app import serve
 from chatbot.places import PlaceDirectory
@@ -31,9 +32,9 @@ async def rig(redis_url: str, places: PlaceDirectory) -> AsyncIterator[Rig]:
             demo=True,
             jwt_secret=SECRET,
             redis_url=redis_url,
-            amadeus_base_url=sandbox.url,
-            amadeus_client_id=sandbox.client_id,
-            amadeus_client_secret=sandbox.client_secret,
+            amadeus=AmadeusSettings(
+                base_url=sandbox.url, client_id=sandbox.client_id, client_secret=sandbox.client_secret
+            ),
             pace=0,
         )
         async with serve(settings, today=lambda: TODAY, places=places) as url:

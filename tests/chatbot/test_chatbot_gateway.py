@@ -16,6 +16,7 @@ from support.machine import missing
 from support.rig import QUESTION, SECRET, TODAY, chatting, token
 
 import chatbot.gateway
+from cachekit.amadeus.client import AmadeusSettings
 from cachekit.core.clock import SystemClock
 from cachekit.core.embedded import EmbeddedServer
 from cachekit.socket_auth import SocketAuthRepository
@@ -33,9 +34,7 @@ def settings(redis_url, **changes):
             "port": 0,
             "jwt_secret": SECRET,
             "redis_url": redis_url,
-            "amadeus_base_url": "http://127.0.0.1:1",
-            "amadeus_client_id": "id",
-            "amadeus_client_secret": "secret",
+            "amadeus": AmadeusSettings(base_url="http://127.0.0.1:1", client_id="id", client_secret="secret"),
             "pace": 0,
             **changes,
         }
@@ -340,6 +339,10 @@ async def test_a_restarted_redis_is_survived(places, free_port, caplog):
             assert (await ana.send("hello"))["error"]["code"] == "unavailable"
             assert (await ana.start())["error"]["code"] == "unavailable"
             server.start()
+            async with aiohttp.ClientSession() as http:
+                # The gateway finds it by itself, a moment later.
+                while (await http.get(f"{url}/health/redis")).status != 200:
+                    await asyncio.sleep(0.02)
             assert (await ana.start())["ok"]
             await ana.ask("hello")
             assert ana.of("chat:done")[0]["stopReason"] == "end_turn"
@@ -455,4 +458,4 @@ async def test_the_demo_process_starts_and_stops_cleanly(root, redis_server):
         assert b"nothing is left running" in rest
         assert not Path(socket).exists()  # noqa: ASYNC240 - at once
         with pytest.raises(aiohttp.ClientConnectionError):
-            await http.get(f"{sandbox}/sandbox/stats")
+            await http.get(f"{sandbox}/_sandbox/stats")

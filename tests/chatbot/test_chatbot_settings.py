@@ -34,7 +34,7 @@ def test_the_environment_becomes_settings():
     assert (settings.jwt_audience, settings.jwt_issuer, settings.ttl) == ("chat", "me", "lead_time")
     assert settings.origins == ("https://a.example", "https://b.example")
     assert settings.redis_url == "redis://r:6379"
-    assert settings.amadeus_token_url == "https://tokens.example"
+    assert settings.amadeus.token_url == "https://tokens.example"
 
 
 def test_defaults_are_safe():
@@ -57,6 +57,12 @@ def test_a_value_that_cannot_work_is_named(name, value):
     """The error names the variable and what is allowed."""
     with pytest.raises(SettingsError, match=rf"{name}.*allowed"):
         settings_from_environment({**GOOD, name: value})
+
+
+def test_a_bound_of_the_flight_api_that_cannot_work_is_named():
+    """The flight API's own variables are checked as well."""
+    with pytest.raises(ConfigurationError, match="AMADEUS_PER_SECOND"):
+        settings_from_environment({**GOOD, "AMADEUS_PER_SECOND": "fast"})
 
 
 def test_a_redis_port_that_is_none_is_named():

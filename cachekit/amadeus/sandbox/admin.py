@@ -1,18 +1,22 @@
-"""The knobs of a running sandbox, under `/sandbox/`. Not a part of the wire; never counted or delayed.
+"""The knobs of a running sandbox, under `/_sandbox/`. Not a part of the wire; never counted or delayed.
 
-| request                       | body, all fields optional                                               |
-|-------------------------------|-------------------------------------------------------------------------|
-| `GET  /sandbox/stats`         | -                                                                       |
-| `POST /sandbox/clock`         | `now` (ISO 8601 with offset) or `advance` (seconds)                     |
-| `POST /sandbox/latency`       | `median_ms`, `spread`, `most_ms`                                        |
-| `POST /sandbox/faults`        | `kind` ("error", "disconnect", "malformed"), `code`, `count`, `endpoint` |
-| `POST /sandbox/limits`        | `per_second`, `min_interval_ms`, `quota`; what is left out has no limit |
-| `POST /sandbox/tokens`        | `lifetime` (seconds) of tokens issued from now on                       |
-| `POST /sandbox/tokens/expire` | -                                                                       |
-| `POST /sandbox/reset`         | -                                                                       |
+| request                         | body, all fields optional                                             |
+|---------------------------------|-----------------------------------------------------------------------|
+| `GET    /_sandbox/stats`        | -                                                                     |
+| `POST   /_sandbox/clock`        | `now` (ISO 8601 with offset) or `advance` (seconds)                   |
+| `POST   /_sandbox/latency`      | `median_ms`, `spread`, `most_ms`                                      |
+| `POST   /_sandbox/faults`       | `kind`, `code`, `seconds`, `megabytes`, `count`, `endpoint`           |
+| `DELETE /_sandbox/faults`       | -                                                                     |
+| `POST   /_sandbox/limits`       | `per_second`, `min_interval_ms`, `quota`; what is left out is no limit |
+| `POST   /_sandbox/tokens`       | `lifetime` (seconds) of tokens issued from now on                     |
+| `POST   /_sandbox/tokens/expire` | -                                                                    |
+| `POST   /_sandbox/tokens/revoke` | -                                                                    |
+| `POST   /_sandbox/reset`        | -                                                                     |
 
-Each answers with the stats: `{"now", "seed", "requests": {endpoint: count}}`. A body that does not fit is
-answered with 400 and `{"error"}`.
+Kinds of faults and endpoints are those of `cachekit.amadeus.sandbox.faults`. Each request answers with the
+stats: `{"now", "seed", "requests": {endpoint: count}, "statuses": {endpoint: {status: count}}, "quota_used",
+"faults_waiting"}`; a connection that was cut has the status `none`. A body that does not fit is answered
+with 400 and `{"error"}`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,8 +25,13 @@ from typing import Annotated, TypeVar
 import msgspec
 from aiohttp import web
 
-from cachekit.amadeus.sandbox.issues import TITLES
-from cachekit.amadeus.sandbox.state import Endpoint, Fault, FaultKind, Latency, Limits, SandboxState
+from cachekit.amadeus.sandbox.faults import Endpoint, Fault, FaultKind
+from cachekit.amadeus.sandbox.issues import TITLES, Refusal
+from cachekit.amadeus.sandbox.latency import Latency
+from cachekit.amadeus.sandbox.limits import Limits
+from cachekit.amadeus.sandbox.replay import Replay
+from cachekit.amadeus.sandbox.requests.bodies import read_content
+from cachekit.amadeus.sandbox.state import SandboxState
 
 __all__ = ["Admin"]
 
@@ -40,14 +49,14 @@ class Knob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClockKnob(Knob, frozen=True):
-    """Body of `/sandbox/clock`."""
+    """Body of `/_sandbox/clock`."""
 
     now: AwareTime | None = None
     advance: Annotated[float, msgspec.Meta(ge=-40_000_000, le=40_000_000)] = 0.0
 
 
 class LatencyKnob(Knob, frozen=True):
-    """Body of `/sandbox/latency`."""
+    """Body of `/_sandbox/latency`."""
 
     median_ms: Milliseconds = 0.0
     spread: Annotated[float, msgspec.Meta(ge=0, le=3)] = 0.35
@@ -55,16 +64,18 @@ class LatencyKnob(Knob, frozen=True):
 
 
 class FaultKnob(Knob, frozen=True):
-    """Body of `/sandbox/faults`."""
+    """Body of `/_sandbox/faults`."""
 
     kind: FaultKind = "error"
     code: int = 141
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 1.0
+    megabytes: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     count: Count = 1
     endpoint: Endpoint = "flight-offers"
 
 
 class LimitsKnob(Knob, frozen=True):
-    """Body of `/sandbox/limits`."""
+    """Body of `/_sandbox/limits`."""
 
     per_second: Count | None = None
     min_interval_ms: Milliseconds | None = None
@@ -72,7 +83,7 @@ class LimitsKnob(Knob, frozen=True):
 
 
 class TokensKnob(Knob, frozen=True):
-    """Body of `/sandbox/tokens`."""
+    """Body of `/_sandbox/tokens`."""
 
     lifetime: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 1_799
 
@@ -83,36 +94,37 @@ K = TypeVar("K", bound=Knob)
 class Admin:
     """Turns the knobs of one sandbox."""
 
-    def __init__(self, state: SandboxState) -> None:
+    def __init__(self, state: SandboxState, replay: Replay | None = None) -> None:
         self._state = state
+        self._replay = replay
 
     def routes(self) -> list[web.RouteDef]:
         """One route for each knob."""
         return [
-            web.get("/sandbox/stats", self._stats),
-            web.post("/sandbox/clock", self._set_clock),
-            web.post("/sandbox/latency", self._set_latency),
-            web.post("/sandbox/faults", self._add_faults),
-            web.post("/sandbox/limits", self._set_limits),
-            web.post("/sandbox/tokens", self._set_tokens),
-            web.post("/sandbox/tokens/expire", self._expire_tokens),
-            web.post("/sandbox/reset", self._reset),
+            web.get("/_sandbox/stats", self._stats),
+            web.post("/_sandbox/clock", self._set_clock),
+            web.post("/_sandbox/latency", self._set_latency),
+            web.post("/_sandbox/faults", self._add_faults),
+            web.delete("/_sandbox/faults", self._clear_faults),
+            web.post("/_sandbox/limits", self._set_limits),
+            web.post("/_sandbox/tokens", self._set_tokens),
+            web.post("/_sandbox/tokens/expire", self._expire_tokens),
+            web.post("/_sandbox/tokens/revoke", self._revoke_tokens),
+            web.post("/_sandbox/reset", self._reset),
         ]
 
     async def _stats(self, _: web.Request) -> web.Response:
-        document = {
-            "now": self._state.now(),
-            "seed": self._state.seed,
-            "requests": dict(self._state.requests),
-        }
-        return web.Response(body=msgspec.json.encode(document), content_type="application/json")
+        body = msgspec.json.encode(self._state.stats())
+        return web.Response(body=body, content_type="application/json")
 
     async def _set_clock(self, request: web.Request) -> web.Response:
         knob = await _read(request, ClockKnob)
         moment = knob.now or self._state.now()
+        if EARLIEST <= moment <= LATEST:
+            moment += timedelta(seconds=knob.advance)
         if not EARLIEST <= moment <= LATEST:
             raise _bad_request(f"the clock can stand between {EARLIEST:%Y} and {LATEST:%Y}")
-        self._state.set_now(moment + timedelta(seconds=knob.advance))
+        self._state.set_now(moment)
         return await self._stats(request)
 
     async def _set_latency(self, request: web.Request) -> web.Response:
@@ -124,7 +136,12 @@ class Admin:
         knob = await _read(request, FaultKnob)
         if knob.code not in TITLES:
             raise _bad_request(f"code must be one of {', '.join(map(str, TITLES))}, not {knob.code}")
-        self._state.fail_next(Fault(knob.endpoint, knob.kind, knob.code), knob.count)
+        fault = Fault(knob.endpoint, knob.kind, knob.code, knob.seconds, knob.megabytes)
+        self._state.fail_next(fault, knob.count)
+        return await self._stats(request)
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        self._state.faults.clear()
         return await self._stats(request)
 
     async def _set_limits(self, request: web.Request) -> web.Response:
@@ -140,15 +157,21 @@ class Admin:
         self._state.expire_tokens()
         return await self._stats(request)
 
+    async def _revoke_tokens(self, request: web.Request) -> web.Response:
+        self._state.revoke_tokens()
+        return await self._stats(request)
+
     async def _reset(self, request: web.Request) -> web.Response:
         self._state.reset()
+        if self._replay is not None:
+            self._replay.reset()
         return await self._stats(request)
 
 
 async def _read(request: web.Request, kind: type[K]) -> K:
     try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(await read_content(request) or b"{}", type=kind)
+    except (Refusal, msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise _bad_request(str(error)) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Issue", "Refusal"]
+__all__ = ["Issue", "Refusal", "refuse_if"]
 
 TITLES: Final = {
     141: (500, "SYSTEM ERROR HAS OCCURRED"),
@@ -32,23 +32,44 @@ TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is wrong. `parameter` is the query parameter at fault, if it is one."""
+    """One thing that is wrong.
+
+    `parameter` names the query parameter at fault, `pointer` the place in the body, as the service writes
+    it: `/data/flightOffers[0]/type`, with the index in brackets. `example` is a value that would do.
+    """
 
     code: int
     detail: str
     parameter: str | None = None
+    pointer: str | None = None
+    example: str | None = None
 
     @property
     def status(self) -> int:
         """The HTTP status of its code."""
         return TITLES[self.code][0]
 
+    @property
+    def title(self) -> str:
+        """The title of its code."""
+        return TITLES[self.code][1]
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What is at fault; empty if that is the request as a whole."""
+        places = {"parameter": self.parameter, "pointer": self.pointer, "example": self.example}
+        return {name: place for name, place in places.items() if place is not None}
+
     def document(self) -> dict[str, Any]:
         """The issue as the API writes it."""
-        status, title = TITLES[self.code]
-        issue: dict[str, Any] = {"status": status, "code": self.code, "title": title, "detail": self.detail}
-        if self.parameter is not None:
-            issue["source"] = {"parameter": self.parameter}
+        issue: dict[str, Any] = {
+            "status": self.status,
+            "code": self.code,
+            "title": self.title,
+            "detail": self.detail,
+        }
+        if self.source:
+            issue["source"] = self.source
         return issue
 
 
@@ -70,3 +91,9 @@ class Refusal(Exception):
     def document(self) -> dict[str, Any]:
         """`{"errors": [...]}`."""
         return {"errors": [issue.document() for issue in self.issues]}
+
+
+def refuse_if(issues: Sequence[Issue]) -> None:
+    """Raise a Refusal that lists the issues, unless there are none."""
+    if issues:
+        raise Refusal(issues)

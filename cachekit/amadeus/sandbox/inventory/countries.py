@@ -1,0 +1,52 @@
+"""Countries of the served airports: their names in capitals and the region the API files them under."""
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["COUNTRIES", "Country"]
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country by its ISO 3166-1 code."""
+
+    code: str
+    name: str
+    region: str
+
+
+_NAMES: Final = {
+    "EUROP": (
+        "AL ALBANIA|AT AUSTRIA|BE BELGIUM|BG BULGARIA|CH SWITZERLAND|CZ CZECH REPUBLIC|DE GERMANY|DK DENMARK|"
+        "EE ESTONIA|ES SPAIN|FI FINLAND|FR FRANCE|GB UNITED KINGDOM|GR GREECE|HR CROATIA|HU HUNGARY|"
+        "IE IRELAND|IS ICELAND|IT ITALY|LT LITHUANIA|LU LUXEMBOURG|LV LATVIA|MT MALTA|NL NETHERLANDS|"
+        "NO NORWAY|PL POLAND|PT PORTUGAL|RO ROMANIA|RS SERBIA|SE SWEDEN|TR TURKIYE"
+    ),
+    "NAMER": "CA CANADA|US UNITED STATES OF AMERICA|MX MEXICO",
+    "CAMER": "CR COSTA RICA|GT GUATEMALA|PA PANAMA|SV EL SALVADOR",
+    "CARIB": "CU CUBA|DO DOMINICAN REPUBLIC|JM JAMAICA",
+    "SAMER": (
+        "AR ARGENTINA|BO BOLIVIA|BR BRAZIL|CL CHILE|CO COLOMBIA|EC ECUADOR|PE PERU|PY PARAGUAY|UY URUGUAY|"
+        "VE VENEZUELA"
+    ),
+    "MEAST": (
+        "AE UNITED ARAB EMIRATES|BH BAHRAIN|IL ISRAEL|JO JORDAN|KW KUWAIT|LB LEBANON|OM OMAN|QA QATAR|"
+        "SA SAUDI ARABIA"
+    ),
+    "AFRIC": (
+        "AO ANGOLA|CI COTE D IVOIRE|CV CAPE VERDE|DZ ALGERIA|EG EGYPT|ET ETHIOPIA|GH GHANA|KE KENYA|"
+        "MA MOROCCO|MU MAURITIUS|MZ MOZAMBIQUE|NG NIGERIA|SN SENEGAL|TN TUNISIA|ZA SOUTH AFRICA"
+    ),
+    "ASIA": (
+        "CN CHINA|HK HONG KONG|ID INDONESIA|IN INDIA|JP JAPAN|KR KOREA REPUBLIC OF|LK SRI LANKA|MV MALDIVES|"
+        "MY MALAYSIA|NP NEPAL|PH PHILIPPINES|SG SINGAPORE|TH THAILAND|TW TAIWAN|VN VIET NAM"
+    ),
+    "AUSTL": "AU AUSTRALIA|FJ FIJI|NZ NEW ZEALAND",
+}
+
+COUNTRIES: Final = {
+    entry[:2]: Country(entry[:2], entry[3:], region)
+    for region, entries in _NAMES.items()
+    for entry in entries.split("|")
+}
+"""By code."""
