@@ -3,7 +3,7 @@
 Reading order: `answer` (one reply, read within bounds), `faults` (what it means if it is none), `exchange` (a
 request and its document), `token`, `shared_token`, `token_provider` (access, fetched once and shared),
 `headers`; `spacing`, `budget`, `allowance` (what the contract allows); `session` (a call with all of that),
-`pricing`, `http`, `settings`, `client`.
+`endpoints`, `pricing`, `http`, `settings`, `client`.
 """
 
 from cachekit.amadeus.client.allowance import RequestLimits

@@ -12,11 +12,12 @@ import httpx
 
 from cachekit.amadeus.client.allowance import Allowance, RequestLimits
 from cachekit.amadeus.client.budget import Budget
+from cachekit.amadeus.client.endpoints import call_of
 from cachekit.amadeus.client.exchange import MAX_REPLY_BYTES, Document, Wire
 from cachekit.amadeus.client.headers import ExtraHeaders
 from cachekit.amadeus.client.http import make_http
 from cachekit.amadeus.client.pricing import pricing_call
-from cachekit.amadeus.client.session import Call, Patience, Session, require_seconds
+from cachekit.amadeus.client.session import Patience, Session, require_seconds
 from cachekit.amadeus.client.settings import AmadeusSettings
 from cachekit.amadeus.client.shared_token import SharedToken
 from cachekit.amadeus.client.token import OWN_FIELDS, TokenEndpoint
@@ -27,17 +28,12 @@ from cachekit.amadeus.params import (
     CheapestDates,
     FlightRequest,
     LocationSearch,
-    MultiCitySearch,
 )
 from cachekit.core.cache import Cache
 from cachekit.errors import ConfigurationError
 
 __all__ = ["AmadeusClient"]
 
-SEARCH_PATH: Final = "/v2/shopping/flight-offers"
-DATES_PATH: Final = "/v1/shopping/flight-dates"
-LOCATIONS_PATH: Final = "/v1/reference-data/locations"
-AIRLINES_PATH: Final = "/v1/reference-data/airlines"
 TOKEN_PATH: Final = "/v1/security/oauth2/token"  # noqa: S105 - a path, not a secret
 
 
@@ -204,9 +200,7 @@ class AmadeusClient:
 
     async def search(self, request: FlightRequest) -> Document:
         """Offers for `request`: GET, or for several cities POST, on /v2/shopping/flight-offers."""
-        if isinstance(request, MultiCitySearch):
-            return await self._session.ask(Call(path=SEARCH_PATH, body=request.to_body()))
-        return await self._session.ask(Call(path=SEARCH_PATH, query=request.to_query()))
+        return await self._session.ask(call_of(request))
 
     async def price(
         self,
@@ -230,15 +224,15 @@ class AmadeusClient:
 
     async def locations(self, request: LocationSearch) -> Document:
         """Airports and cities by the beginning of their name or code: GET /v1/reference-data/locations."""
-        return await self._session.ask(Call(path=LOCATIONS_PATH, query=request.to_query()))
+        return await self._session.ask(call_of(request))
 
     async def airlines(self, request: AirlineLookup) -> Document:
         """Airlines by code: GET /v1/reference-data/airlines."""
-        return await self._session.ask(Call(path=AIRLINES_PATH, query=request.to_query()))
+        return await self._session.ask(call_of(request))
 
     async def cheapest_dates(self, request: CheapestDates) -> Document:
         """The cheapest days to fly: GET /v1/shopping/flight-dates."""
-        return await self._session.ask(Call(path=DATES_PATH, query=request.to_query()))
+        return await self._session.ask(call_of(request))
 
 
 def _named(fields: Mapping[str, str]) -> dict[str, str]:

@@ -16,15 +16,13 @@ from typing import Any, Final
 import amadeus
 from amadeus.client.access_token import AccessToken
 
+from cachekit.amadeus.client.exchange import MAX_REPLY_BYTES
 from cachekit.amadeus.client.session import STALE_TOKEN_CODES
 from cachekit.amadeus.sdk.transport import Transport
 from cachekit.core.singleflight import duplicate
 from cachekit.errors import ConfigurationError
 
 __all__ = ["LiveClient", "ThreadSafeToken"]
-
-MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
-"""Some ten times what the largest search weighs."""
 
 _OPTIONS: Final = (
     "client_id",

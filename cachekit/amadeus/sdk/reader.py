@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from cachekit.amadeus.client.client import AIRLINES_PATH, DATES_PATH, LOCATIONS_PATH, SEARCH_PATH
+from cachekit.amadeus.client.endpoints import AIRLINES_PATH, DATES_PATH, LOCATIONS_PATH, SEARCH_PATH
 from cachekit.amadeus.errors import InvalidParams
 from cachekit.amadeus.params import (
     AirlineLookup,

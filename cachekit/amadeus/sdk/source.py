@@ -13,7 +13,7 @@ import amadeus
 import httpx
 
 from cachekit.amadeus.client.answer import Answer
-from cachekit.amadeus.client.client import AIRLINES_PATH, DATES_PATH, LOCATIONS_PATH, SEARCH_PATH
+from cachekit.amadeus.client.endpoints import call_of
 from cachekit.amadeus.client.exchange import Document, read_document
 from cachekit.amadeus.client.faults import translate
 from cachekit.amadeus.client.pricing import pricing_call
@@ -25,7 +25,6 @@ from cachekit.amadeus.params import (
     CheapestDates,
     FlightRequest,
     LocationSearch,
-    MultiCitySearch,
 )
 from cachekit.amadeus.sdk.live import ThreadSafeToken
 from cachekit.amadeus.sdk.threads import DaemonThreads
@@ -95,9 +94,7 @@ class SdkSource:
         Raises:
             AmadeusError: see `cachekit.amadeus.errors`. There are no retries.
         """
-        if isinstance(request, MultiCitySearch):
-            return await self._ask(Call(path=SEARCH_PATH, body=request.to_body()))
-        return await self._ask(Call(path=SEARCH_PATH, query=request.to_query()))
+        return await self._ask(call_of(request))
 
     async def price(self, offers: Sequence[Mapping[str, Any]]) -> Document:
         """Ask what 1 to 6 offers cost now; raises as `search`, and InvalidParams for what is no offer."""
@@ -107,15 +104,15 @@ class SdkSource:
 
     async def cheapest_dates(self, request: CheapestDates) -> Document:
         """Ask for the cheapest days to fly; raises as `search`."""
-        return await self._ask(Call(path=DATES_PATH, query=request.to_query()))
+        return await self._ask(call_of(request))
 
     async def locations(self, request: LocationSearch) -> Document:
         """Ask for airports and cities; raises as `search`."""
-        return await self._ask(Call(path=LOCATIONS_PATH, query=request.to_query()))
+        return await self._ask(call_of(request))
 
     async def airlines(self, request: AirlineLookup) -> Document:
         """Ask for airlines by their codes; raises as `search`."""
-        return await self._ask(Call(path=AIRLINES_PATH, query=request.to_query()))
+        return await self._ask(call_of(request))
 
     async def _ask(self, call: Call) -> Document:
         try:
