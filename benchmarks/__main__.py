@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from benchmarks import hits, invalidation, keys, large, misses, near, report, sandbox, stampede
+from benchmarks import hits, invalidation, keys, large, misses, near, report, sandbox, sockets, stampede
 
 BENCHMARKS = {
     "keys": keys.run,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "stampede": stampede.run,
     "invalidation": invalidation.run,
     "sandbox": sandbox.run,
+    "sockets": sockets.run,
 }
 
 

@@ -13,6 +13,7 @@ class Budget:
     def __init__(self, max_connections: int, *, timeout: float) -> None:
         """`timeout`: seconds that a caller waits for a connection at most."""
         self._limit = max_connections
+        self._used = 0
         self._timeout = timeout
         self._free = asyncio.Semaphore(max_connections)
 
@@ -27,10 +28,17 @@ class Budget:
                 f"and none became free within {self._timeout} s",
                 operation="connect",
             ) from error
+        self._used += 1
 
     def release(self) -> None:
         """Give one back."""
+        self._used -= 1
         self._free.release()
+
+    @property
+    def use(self) -> tuple[int, int]:
+        """How many connections are in use, and how many may be."""
+        return self._used, self._limit
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:

@@ -129,6 +129,11 @@ class Cluster:
                     replies[index] = error
         return replies
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Those of all links, and the dedicated ones."""
+        return self._budget.use
+
     async def primaries(self) -> Sequence[Node]:
         """Every node that owns slots."""
         await self._known()

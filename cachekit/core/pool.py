@@ -42,7 +42,14 @@ class MemoryPool:
         )
         self._client = Redis(connection_pool=self._pool)
         self._timeout = timeout
+        self._most = max_connections
+        self._used = 0
         self.shapes: Shapes = {}
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Those that a command is under way on."""
+        return self._used, self._most
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
@@ -94,6 +101,7 @@ class MemoryPool:
         await self._pool.disconnect()
 
     async def _within(self, operation: str, send: Callable[[], Awaitable[T]]) -> T:
+        self._used += 1
         try:
             async with asyncio.timeout(self._timeout):
                 return await send()
@@ -101,3 +109,5 @@ class MemoryPool:
             raise CacheUnavailable(
                 f"Redis did not answer {operation} within {self._timeout} s", operation=operation
             ) from error
+        finally:
+            self._used -= 1

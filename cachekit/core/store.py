@@ -104,6 +104,11 @@ class Store:
         """How often each script was sent as text."""
         self._closed = False
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections to Redis this process has in use here, and how many it may."""
+        return self._topology.connections
+
     def close(self) -> None:
         """Refuse further commands with CacheClosed; `aclose` closes the connections, too."""
         self._closed = True

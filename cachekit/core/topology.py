@@ -48,6 +48,10 @@ class Topology(Protocol):
     def shapes(self) -> Shapes:
         """What is still to be made of the replies that have come."""
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many may be."""
+
     def get(self, key: str) -> Awaitable[bytes | None]:
         """GET."""
 
@@ -104,6 +108,11 @@ class Single:
     def shapes(self) -> Shapes:
         """Those of the protocol that the server speaks."""
         return redis_py_shapes(self._link.protocol)
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """The link's, and the dedicated ones."""
+        return self._budget.use
 
     async def primaries(self) -> Sequence[Node]:
         """The one."""
