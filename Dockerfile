@@ -19,7 +19,7 @@ FROM python:3.12-slim
 COPY --from=wheel /wheels /wheels
 COPY constraints.txt /wheels/
 RUN pip install --no-cache-dir --constraint /wheels/constraints.txt \
-      "$(ls /wheels/*.whl)[chatbot,sandbox]" \
+      "$(ls /wheels/*.whl)[aws,chatbot,sandbox]" \
  && rm -r /wheels \
  && useradd --system --no-create-home chatbot
 USER chatbot

@@ -19,7 +19,7 @@ from cachekit.amadeus.client import AmadeusSettings
 from cachekit.core.embedded import EmbeddedServer, find_server
 from chatbot.app import serve, utc_today
 from chatbot.errors import SettingsError
-from chatbot.settings import Settings
+from chatbot.settings import AuthSettings, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,9 @@ async def demo(
             demo=True,
             pace=pace,
             # Tokens of an earlier run are worth nothing.
-            jwt_secret=secrets.token_urlsafe(32),
+            auth=AuthSettings(secret=secrets.token_urlsafe(32)),
+            # Who stops it wants it stopped; with it goes the Redis that another instance could read.
+            drain=0,
             redis_url=redis_url,
             amadeus=AmadeusSettings(
                 base_url=sandbox.url, client_id=sandbox.client_id, client_secret=sandbox.client_secret

@@ -4,7 +4,7 @@
     ├── AuthError         the token is missing, malformed, expired or not ours
     ├── SessionError      the session does not exist, or belongs to somebody else
     ├── InvalidMessage    an event's payload does not fit its schema
-    ├── LimitError        too much is already under way for this socket
+    ├── LimitError        too much is already under way, or was used up, for this user
     ├── SettingsError     the environment does not describe a gateway that can start
     ├── ModelError        the language model could not answer
     └── ToolError         a tool could not answer
@@ -14,10 +14,13 @@ not safe to show goes into the exception's cause, and from there to the log.
 """
 
 import logging
+from typing import Final
 
-from cachekit.errors import CacheKitError
+from cachekit.errors import CacheClosed, CacheKitError, CacheUnavailable
 
 logger = logging.getLogger(__name__)
+
+_UNAVAILABLE: Final = ("unavailable", "The chat's memory is out of reach; try again in a moment.")
 
 
 class ChatbotError(Exception):
@@ -35,7 +38,11 @@ class ChatbotError(Exception):
 
 
 class AuthError(ChatbotError):
-    """The token does not let its bearer in: `token_missing`, `token_invalid` or `token_expired`."""
+    """The token does not let its bearer in, or not so far.
+
+    `token_missing`, `token_invalid`, `token_expired`, `token_revoked`; `disconnected` (an admin wants it so);
+    `forbidden` (for admins only); `unavailable` (nobody can check tokens right now).
+    """
 
     code = "token_invalid"
 
@@ -53,7 +60,11 @@ class InvalidMessage(ChatbotError):
 
 
 class LimitError(ChatbotError):
-    """An answer is already being written for this session."""
+    """Too much is under way, or was used up.
+
+    `busy`: an answer is being written in this session, or too many requests wait. `draining`: this instance
+    is about to end. `rate_limited`: too many requests. `quota`: the user's share of the model is used up.
+    """
 
     code = "busy"
 
@@ -65,13 +76,21 @@ class SettingsError(ChatbotError):
 
 
 class ModelError(ChatbotError):
-    """The language model could not answer."""
+    """The language model could not answer.
+
+    `model_unavailable`, `model_busy`, `model_rejected` (it refuses the request), `too_long` (the
+    conversation), `model_misconfigured` (the operator's to mend).
+    """
 
     code = "model_unavailable"
 
 
 class ToolError(ChatbotError):
-    """A tool could not answer. The text goes to the model and to the page; it names what to change."""
+    """A tool could not answer. The text goes to the model and to the page; it names what to change.
+
+    The codes are in docs/tools.md; beside them `too_many_calls` and `no_room`, when one answer asks for too
+    much.
+    """
 
     code = "tool_failed"
 
@@ -85,9 +104,13 @@ def explain(error: Exception, doing: str) -> tuple[str, str]:
         if error.__cause__ is not None:
             logger.warning("%s: %s", doing, error.code, exc_info=error.__cause__)
         return error.code, str(error)
-    if isinstance(error, CacheKitError):
+    if isinstance(error, CacheUnavailable | CacheClosed):
         # An outage comes with many such lines: one each, without a traceback.
         logger.warning("%s: %s", doing, error)
-        return "unavailable", "The chat's memory is out of reach; try again in a moment."
+        return _UNAVAILABLE
+    if isinstance(error, CacheKitError):
+        # The texts of the others may quote a key or what was to be stored.
+        logger.warning("%s", doing, exc_info=error)
+        return _UNAVAILABLE
     logger.error("%s", doing, exc_info=error)
     return "internal", "Something went wrong on our side; try again."

@@ -9,6 +9,8 @@ import msgspec
 from aiohttp import web
 
 from chatbot.auth import TokenIssuer
+from chatbot.body import read_body
+from chatbot.errors import InvalidMessage
 from chatbot.models.protocol import ChatModel
 
 DIST: Final = Path(__file__).parent / "web" / "dist"
@@ -17,7 +19,15 @@ DIST: Final = Path(__file__).parent / "web" / "dist"
 ASSETS: Final = "/assets"
 
 _DEMO_NAME: Final = re.compile(r"[a-z0-9_-]{1,32}")
+_MAX_LOGIN: Final = 1_024
+"""Bytes of a login: the longest name fits, however it is escaped."""
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What the page may load, and from where: its own files, and nothing that stands in the page itself."""
 _HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -46,8 +56,8 @@ def page_routes(model: ChatModel, issuer: TokenIssuer | None, *, dist: Path = DI
         async def login(request: web.Request) -> web.Response:
             """A token for `{"user": name}`; 400 for a name that is none."""
             try:
-                user = msgspec.json.decode(await request.read(), type=_Login).user
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+                user = msgspec.json.decode(await read_body(request, most=_MAX_LOGIN), type=_Login).user
+            except (InvalidMessage, msgspec.MsgspecError, UnicodeDecodeError):
                 user = ""
             if not _DEMO_NAME.fullmatch(user):
                 message = 'Send {"user": name} with a name of 1 to 32 characters of a-z 0-9 - _.'

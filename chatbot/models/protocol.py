@@ -5,7 +5,7 @@ Bedrock model is a translation and not an interpretation. Messages are structs: 
 them as JSON.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -20,12 +20,17 @@ class TextBlock(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-class ToolUse(msgspec.Struct, frozen=True, tag="tool_use"):
-    """The model asks for a tool. Stands in an assistant message, and is a stream event when complete."""
+class ToolUse(msgspec.Struct, frozen=True, tag="tool_use", omit_defaults=True):
+    """The model asks for a tool. Stands in an assistant message, and is a stream event when complete.
+
+    `malformed` marks a call whose input was no JSON object, so that nobody knows what was asked: `input` is
+    then empty, and the call must be answered with an error instead of being run.
+    """
 
     id: str
     name: str
     input: Mapping[str, Any]
+    malformed: bool = False
 
 
 class ToolResultBlock(msgspec.Struct, frozen=True, tag="tool_result"):
@@ -61,12 +66,43 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """Everything one model call needs; nothing is kept between calls."""
+    """Everything one model call needs; nothing is kept between calls.
+
+    `system` and `tools` are the same bytes in every call, so that a model can keep them prepared; what
+    changes, such as the day, stands in `context`, which the model reads right after `system`.
+    """
 
     messages: Sequence[ModelMessage]
     tools: Sequence[ToolSpec] = field(default=())
     system: str = ""
+    context: str = ""
     max_tokens: int = 1024
+
+
+class TokenUsage(msgspec.Struct, frozen=True, rename="camel"):
+    """What model calls have used, in tokens; each token is counted in one of the fields only.
+
+    `input_tokens` were read afresh, `cache_read_tokens` came from the model's own cache and
+    `cache_write_tokens` were put there.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens, whatever they cost."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +114,23 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """The last event of every stream that did not raise."""
+    """The last event of every stream that did not raise. The tokens are those of `TokenUsage`."""
 
     stop_reason: StopReason
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def usage(self) -> TokenUsage:
+        """What the call has used."""
+        return TokenUsage(
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cache_read_tokens=self.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens,
+        )
 
 
 ModelEvent = TextDelta | ToolUse | TurnEnd
@@ -95,7 +143,7 @@ class ChatModel(Protocol):
         case 1: any number of TextDelta and ToolUse events, then exactly one TurnEnd. Its stop reason is
             "tool_use" if and only if at least one ToolUse came.
         case 2: ModelError, at any moment; what came before it stands.
-        case 3: the caller stops iterating (closes the generator); the model stops its work.
+        case 3: the caller closes the generator, or is cancelled; the model stops its work.
     """
 
     @property
@@ -108,6 +156,6 @@ class ChatModel(Protocol):
         """Whether this is the rule-based demo, which pages must say."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Answer the last message of `request`."""
         ...

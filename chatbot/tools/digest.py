@@ -5,34 +5,39 @@ from typing import Any, Final
 
 from chatbot.messages import Itinerary, OfferCard
 from chatbot.tools.offers import FoundOffers
+from chatbot.tools.provenance import Provenance
+
+__all__ = ["MOST_SUMMARIES", "digest", "direction", "way_names"]
 
 MOST_SUMMARIES: Final = 10
 """Offers told to the model."""
 
 _NOTE: Final = "Prices and seats change: they must be checked again before they are final."
 
-
-_STALE: Final = "The flight service does not answer just now: this stored answer is older than it should be. "
+_WAYS: Final = ("outbound", "inbound")
 
 
 def digest(
-    cards: list[OfferCard], found: FoundOffers, *, names: Mapping[str, str], complete: bool, stale: bool
+    cards: list[OfferCard],
+    found: FoundOffers,
+    *,
+    names: Mapping[str, str],
+    complete: bool,
+    provenance: Provenance,
 ) -> dict[str, Any]:
     """The result for the model: the search, its age, and at most ten offers, cheapest first.
 
     Args:
         cards: all offers, cheapest first.
-        found: what the page gets; its search and age are repeated here.
+        found: what the page gets; its search is repeated here.
         names: `originName` and `destinationName`, added to the search.
         complete: whether these are all offers there are, and not just as many as were asked for.
-        stale: whether a better answer was wanted, and could not be had.
+        provenance: where the answer comes from.
     """
     content: dict[str, Any] = {
         "search": {**found.search, **names},
         "count": len(cards),
-        "source": found.source,
-        "age_seconds": int(found.age),
-        "fetched_at": found.fetched_at,
+        **provenance.facts(),
         "offers": [_summary(card) for card in _told(cards)],
     }
     if not cards:
@@ -43,7 +48,7 @@ def digest(
         "cheapest_id": cards[0].id,
         "fastest_id": _fastest(cards).id,
         "cheapest_non_stop_id": non_stop.id if non_stop else None,
-        "note": _STALE + _NOTE if stale else _NOTE,
+        "note": provenance.noted(_NOTE),
     }
 
 
@@ -74,19 +79,25 @@ def _stops(card: OfferCard) -> int:
 
 
 def _summary(card: OfferCard) -> dict[str, Any]:
-    directions = [_direction(itinerary) for itinerary in card.itineraries]
     return {
         "id": card.id,
         "price": card.total,
         "currency": card.currency,
         "cabin": card.cabin,
         "seats_left": card.seats_left,
-        "outbound": directions[0],
-        **({"inbound": directions[1]} if len(directions) > 1 else {}),
+        **dict(zip(way_names(card), map(direction, card.itineraries), strict=True)),
     }
 
 
-def _direction(itinerary: Itinerary) -> dict[str, Any]:
+def way_names(card: OfferCard) -> list[str]:
+    """What the directions of an offer are called: `outbound`, `inbound`; beyond these by their number."""
+    return [
+        _WAYS[index] if index < len(_WAYS) else f"way_{index + 1}" for index in range(len(card.itineraries))
+    ]
+
+
+def direction(itinerary: Itinerary) -> dict[str, Any]:
+    """One direction in a few words; its times are local."""
     first, last = itinerary.segments[0], itinerary.segments[-1]
     return {
         "from": first.origin,

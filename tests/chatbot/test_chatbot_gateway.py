@@ -13,32 +13,16 @@ import aiohttp
 import pytest
 import socketio
 from support.machine import missing
-from support.rig import QUESTION, SECRET, TODAY, chatting, token
+from support.rig import QUESTION, TODAY, chatting, settings, token
 
-import chatbot.gateway
-from cachekit.amadeus.client import AmadeusSettings
 from cachekit.core.clock import SystemClock
 from cachekit.core.embedded import EmbeddedServer
 from cachekit.socket_auth import SocketAuthRepository
+from chatbot.answers import Answers
 from chatbot.app import serve
-from chatbot.gateway import MAX_PAYLOAD
+from chatbot.gateway.gateway import MAX_PAYLOAD
 from chatbot.page import DIST
 from chatbot.sessions import SessionRepository
-from chatbot.settings import Settings
-
-
-def settings(redis_url, **changes):
-    """A gateway whose flight API is away; `changes` as the test needs them."""
-    return Settings(
-        **{
-            "port": 0,
-            "jwt_secret": SECRET,
-            "redis_url": redis_url,
-            "amadeus": AmadeusSettings(base_url="http://127.0.0.1:1", client_id="id", client_secret="secret"),
-            "pace": 0,
-            **changes,
-        }
-    )
 
 
 @pytest.mark.parametrize(
@@ -132,8 +116,10 @@ async def test_a_question_whose_instance_died_is_answered_on_retry(rig):
     """It was kept but never answered: sent again under its id it is answered, under the same answer's id."""
     async with chatting(rig.url) as ana:
         await ana.start()
-        sessions = SessionRepository(rig.cache.store, rig.cache.clock)
-        await sessions.add_question(ana.session_id, "ana", message_id="m1", answer_id="a1", text=QUESTION)
+        sessions = SessionRepository(rig.cache)
+        question = {"message_id": "m1", "answer_id": "a1", "text": QUESTION}
+        await sessions.add_question(ana.session_id, "ana", **question, writer="dead")
+        await sessions.release(ana.session_id, "a1", "dead")
         assert (await ana.ask(QUESTION, messageId="m1"))["answerId"] == "a1"
         history = (await ana.start(ana.session_id))["history"]
     assert [message["role"] for message in history] == ["user", "assistant"]
@@ -157,9 +143,31 @@ async def test_who_comes_back_is_told_that_an_answer_is_being_written(redis_url,
             answer_id = (await ana.send("hello"))["answerId"]
         async with chatting(url) as back:
             assert (await back.start(ana.session_id))["answering"] == answer_id
+            assert (await back.call("chat:resume", {"answerId": answer_id}))["found"]
             assert (await back.client.call("chat:stop", {"answerId": answer_id}))["stopped"]
             await back.done.wait()
             assert (await back.start(ana.session_id))["answering"] is None
+
+
+async def test_an_answer_that_ends_while_a_chat_is_started_is_not_lost(redis_url, places, monkeypatch):
+    """It is being written, or in the history; a page that got neither would show a question without one."""
+    async with (
+        serve(settings(redis_url, pace=0.01), today=lambda: TODAY, places=places) as url,
+        chatting(url) as ana,
+        chatting(url) as tab,
+    ):
+        await ana.start()
+        await ana.send("hello")
+        look = Answers.come_back
+
+        async def look_late(answers, *arguments):
+            await ana.done.wait()
+            return await look(answers, *arguments)
+
+        monkeypatch.setattr(Answers, "come_back", look_late)
+        started = await tab.start(ana.session_id)
+        assert started["answering"] is None
+        assert len(started["history"]) == 2
 
 
 async def test_what_only_the_model_reads_is_not_sent(rig):
@@ -171,17 +179,13 @@ async def test_what_only_the_model_reads_is_not_sent(rig):
     assert all("turns" not in message for message in history)
 
 
-async def test_a_socket_that_redis_forgot_is_registered_anew_by_its_activity(rig, monkeypatch):
-    """Redis came back empty: the next question puts the socket and its chat back."""
-    monkeypatch.setattr(chatbot.gateway, "TOUCH_INTERVAL", 0)
+async def test_a_socket_that_redis_forgot_is_registered_anew_by_its_activity(rig):
+    """Redis came back empty: starting the chat again puts the socket back."""
     async with chatting(rig.url) as ana:
         await ana.start()
         (key,) = await rig.keys("socket_auth:*")
-        before = json.loads(await rig.cache.store.get(key))
-        await ana.ask("hello")
-        assert json.loads(await rig.cache.store.get(key))["lastActivity"] >= before["lastActivity"]
         await rig.cache.store.unlink(key)
-        await ana.ask("hello")
+        await ana.start(ana.session_id)
         assert json.loads(await rig.cache.store.get(key))["sessionId"] == ana.session_id
 
 
@@ -285,7 +289,7 @@ async def test_a_socket_that_leaves_during_its_handshake_leaves_no_key(redis_url
         async with chatting(url) as ana:
             await ana.start()
             assert len(await rig.keys("socket_auth:*")) == 1
-    assert await rig.keys("socket_auth*") == []
+    assert await rig.sockets() == []
 
 
 async def test_stopping_the_gateway_leaves_no_socket_key(redis_url, places, rig):
@@ -295,7 +299,7 @@ async def test_stopping_the_gateway_leaves_no_socket_key(redis_url, places, rig)
         ana = await context.__aenter__()
         await ana.start()
         assert await rig.keys("socket_auth:*")
-    assert await rig.keys("socket_auth*") == []
+    assert await rig.sockets() == []
     await context.__aexit__(None, None, None)
 
 
@@ -321,7 +325,7 @@ async def test_a_message_over_the_limit_closes_the_connection(rig):
         ana.client.on("disconnect", lambda *_: left.set())
         await ana.client.emit("chat:message", {"text": "x" * (MAX_PAYLOAD + 1)})
         await left.wait()
-    await rig.until_no_key("socket_auth*")
+    await rig.until_no_key("socket_auth:*")
 
 
 async def test_a_restarted_redis_is_survived(places, free_port, caplog):
@@ -459,3 +463,29 @@ async def test_the_demo_process_starts_and_stops_cleanly(root, redis_server):
         assert not Path(socket).exists()  # noqa: ASYNC240 - at once
         with pytest.raises(aiohttp.ClientConnectionError):
             await http.get(f"{sandbox}/_sandbox/stats")
+
+
+async def test_the_metrics_of_a_whole_gateway(rig):
+    """What operators alarm on is there, and no label tells who or where."""
+    async with aiohttp.ClientSession() as http:
+        async with (
+            chatting(rig.url) as ana,
+            http.ws_connect(f"{rig.url}/socket.io/?EIO=4&transport=websocket"),
+        ):
+            await ana.start()
+            async with http.get(f"{rig.url}/metrics") as reply:
+                during = await reply.text()
+            sid, session = ana.client.get_sid(), ana.session_id
+        for line in (
+            "chatbot_sockets 1.0",
+            "chatbot_transports 2.0",
+            "chatbot_bus_ready 1.0",
+            "chatbot_registry_healthy 1.0",
+            "chatbot_redis_connections 2.0",
+            'chatbot_connects_total{outcome="ok"} 1.0',
+        ):
+            assert f"\n{line}\n" in during
+        assert not any(secret in during for secret in ("ana", sid, session))
+        await rig.until_no_socket()
+        async with http.get(f"{rig.url}/metrics") as reply:
+            assert 'chatbot_transports_ended_total{reason="client"}' in await reply.text()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
@@ -65,7 +65,7 @@ class OfflineModel:
         """True: pages must say that no language model answers."""
         return True
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent, None]:
         """Answer the last message of the request, word by word. Never raises ModelError."""
         if not self._ready:
             await asyncio.to_thread(self._prepare)

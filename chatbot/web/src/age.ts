@@ -5,13 +5,13 @@ import type { OffersFound } from "./protocol";
 /**
  * When offers were fetched, in milliseconds of this browser's clock.
  *
- * A live event says how old they are right now, which needs no agreement between two clocks. In a
- * history `age` was true when the answer was written, so `fetchedAt` says more, unless this browser's
- * clock is behind.
+ * A live event says how old they are right now, which needs no agreement between two clocks. What comes
+ * `late`, out of a history or sent again, has an `age` that was true once, so `fetchedAt` says more, unless
+ * this browser's clock is behind.
  */
-export function bornAt(found: Pick<OffersFound, "age" | "fetchedAt">, now: number, recorded: boolean): number {
+export function bornAt(found: Pick<OffersFound, "age" | "fetchedAt">, now: number, late: boolean): number {
   const byAge = now - found.age * 1000;
-  if (!recorded) return byAge;
+  if (!late) return byAge;
   const fetched = Date.parse(found.fetchedAt);
   return Number.isNaN(fetched) ? byAge : Math.min(byAge, fetched);
 }

@@ -1,13 +1,13 @@
 /**
- * One answer as it is being written: the gateway's events go in, in any order, and parts to show come out.
+ * One answer as it is being written: the gateway's events go in, and parts to show come out.
  *
- * `seq` makes this safe: what was applied already is dropped, what came too early is held until the
- * missing event arrives. Events lost with a connection never arrive; `resumed` lets go of them, and the
- * answer is then marked `incomplete`, so that the page asks for the recorded text once it is finished.
+ * The gateway sends each event once, in order and without gaps, also over lost connections and to whichever
+ * instance the page comes back. Two rules of `seq` are all that it asks for: an event that is not above the
+ * last one has been seen, and a reset is taken whatever its number.
  */
 
 import { bornAt } from "./age";
-import type { AnswerEvent, ErrorInfo, HistoryItem, OffersFound, StopReason, ToolProgress, ToolState } from "./protocol";
+import type { AnswerEvent, ErrorInfo, HistoryItem, OffersFound, StopReason, ToolRun, ToolState } from "./protocol";
 
 export interface TextPart {
   kind: "text";
@@ -34,9 +34,9 @@ export interface OffersPart {
 
 export type Part = TextPart | ToolPart | OffersPart;
 
-/** How an answer ended. "recorded" answers come from the history; "interrupted" ones fell silent. */
+/** How an answer ended. "interrupted": nobody writes it any more, and the history does not have it. */
 export interface Ending {
-  reason: StopReason | "recorded" | "interrupted";
+  reason: StopReason | "interrupted";
   error: ErrorInfo | null;
 }
 
@@ -50,32 +50,29 @@ export interface Answer {
   ending: Ending | null;
   /** The reader asked to stop, and the gateway has not confirmed yet. */
   stopping: boolean;
-  /** The last event applied; null when the next one is to be taken whatever its number. */
-  seq: number | null;
-  held: readonly AnswerEvent[];
-  /** Some events were lost, so the text has a hole. */
-  incomplete: boolean;
+  /** The number of the last event applied; 0 before the first. */
+  seq: number;
 }
 
 /** An answer that is still to be written. */
 export function newAnswer(key: string, answerId: string | null): Answer {
-  return { kind: "answer", key, answerId, parts: [], ending: null, stopping: false, seq: 0, held: [], incomplete: false };
+  return { kind: "answer", key, answerId, parts: [], ending: null, stopping: false, seq: 0 };
 }
 
-/** An answer out of the history: offers first, since they were found before the text was written. */
+/**
+ * An answer out of the history. Text comes last: the history does not tell what was written between two
+ * tool calls.
+ */
 export function recordedAnswer(key: string, item: HistoryItem, now: number): Answer {
-  const offers = (item.offers ?? []).map((found): Part => ({ kind: "offers", found, bornAt: bornAt(found, now, true) }));
+  const offers = (item.offers ?? []).map((found) => ({ kind: "offers", found, bornAt: bornAt(found, now, true) }) as const);
+  const tools = (item.tools ?? []).flatMap((run): Part[] => [
+    toolPart(run),
+    ...offers.filter(({ found }) => found.toolId === run.toolId),
+  ]);
+  const others = offers.filter((part) => !tools.includes(part));
   const text: Part[] = item.text === "" ? [] : [{ kind: "text", text: item.text }];
-  return {
-    ...newAnswer(key, item.answerId ?? null),
-    parts: [...offers, ...text],
-    ending: { reason: "recorded", error: null },
-  };
-}
-
-/** An answer whose beginning was missed: events are taken as they come, and the record has the whole. */
-export function joinedAnswer(key: string, answerId: string): Answer {
-  return { ...newAnswer(key, answerId), seq: null, incomplete: true };
+  const parts = [...tools, ...others, ...text];
+  return close({ ...newAnswer(key, item.answerId ?? null), parts }, item.stopReason ?? "end_turn");
 }
 
 export function textOf(answer: Answer): string {
@@ -86,69 +83,46 @@ export function textOf(answer: Answer): string {
     .trim();
 }
 
-/** Apply one event. A closed answer is returned as it is. */
-export function applyEvent(answer: Answer, event: AnswerEvent, now: number): Answer {
-  const { seq } = event.payload;
-  if (answer.ending !== null) return answer;
-  if (answer.seq === null) {
-    return release({ ...step(answer, event, now), incomplete: answer.incomplete || seq > 1 }, now);
-  }
-  if (seq <= answer.seq || answer.held.some((other) => other.payload.seq === seq)) return answer;
-  const held = [...answer.held, event].sort((a, b) => a.payload.seq - b.payload.seq);
-  const next = release({ ...answer, held }, now);
-  // Nothing follows the last event, so a hole before it will not be filled any more.
-  return event.name === "chat:done" && next.ending === null ? skipHoles(next, now) : next;
+/** An event, and when it came. One that was `missed` has been sent before, while nobody here could hear it. */
+export interface Arrival {
+  event: AnswerEvent;
+  now: number;
+  missed: boolean;
 }
 
-/**
- * The connection came back: what it lost is lost, and the next event is taken whatever its number. An
- * answer without a name has not begun, so it has lost nothing.
- */
-export function resumed(answer: Answer, now: number): Answer {
-  const begun = answer.ending === null && answer.answerId !== null;
-  return begun ? { ...skipHoles(answer, now), seq: null } : answer;
+/** Apply one event. A closed answer is returned as it is. */
+export function applyEvent(answer: Answer, { event, now, missed }: Arrival): Answer {
+  const { seq } = event.payload;
+  if (answer.ending !== null) return answer;
+  if (event.name !== "chat:reset" && seq <= answer.seq) return answer;
+  const next = { ...answer, seq };
+  switch (event.name) {
+    case "chat:question":
+      return next;
+    case "chat:reset":
+      return { ...next, parts: [] };
+    case "chat:delta":
+      return { ...next, parts: withText(answer.parts, event.payload.text) };
+    case "chat:tool":
+      return { ...next, parts: withTool(answer.parts, toolPart(event.payload)) };
+    case "chat:offers": {
+      const { answerId: _answerId, seq: _seq, ...found } = event.payload;
+      return { ...next, parts: [...answer.parts, { kind: "offers", found, bornAt: bornAt(found, now, missed) }] };
+    }
+    case "chat:done":
+      return close(next, event.payload.stopReason, event.payload.error ?? null);
+  }
 }
 
 export function close(answer: Answer, reason: Ending["reason"], error: ErrorInfo | null = null): Answer {
   const parts = answer.parts.map((part) =>
     part.kind === "tool" && part.state === "running" ? { ...part, state: "stopped" as const } : part,
   );
-  return { ...answer, parts, ending: { reason, error }, stopping: false, held: [] };
+  return { ...answer, parts, ending: { reason, error }, stopping: false };
 }
 
-/** Apply what is held, as far as it follows without a hole. */
-function release(answer: Answer, now: number): Answer {
-  let next = answer;
-  for (const event of answer.held) {
-    if (next.seq === null || event.payload.seq !== next.seq + 1) continue;
-    next = step(next, event, now);
-  }
-  const { seq } = next;
-  return seq === null ? next : { ...next, held: next.held.filter((event) => event.payload.seq > seq) };
-}
-
-function skipHoles(answer: Answer, now: number): Answer {
-  return answer.held.reduce<Answer>((next, event) => step(next, event, now), {
-    ...answer,
-    held: [],
-    incomplete: answer.incomplete || answer.held.length > 0,
-  });
-}
-
-function step(answer: Answer, event: AnswerEvent, now: number): Answer {
-  const next = { ...answer, seq: event.payload.seq };
-  switch (event.name) {
-    case "chat:delta":
-      return { ...next, parts: withText(answer.parts, event.payload.text) };
-    case "chat:tool":
-      return { ...next, parts: withTool(answer.parts, event.payload) };
-    case "chat:offers": {
-      const { answerId: _answerId, seq: _seq, ...found } = event.payload;
-      return { ...next, parts: [...answer.parts, { kind: "offers", found, bornAt: bornAt(found, now, false) }] };
-    }
-    case "chat:done":
-      return close(next, event.payload.stopReason, event.payload.error ?? null);
-  }
+function toolPart({ toolId, name, state, input, message, code }: ToolRun): ToolPart {
+  return { kind: "tool", toolId, name, state, input, message: message ?? null, code: code ?? null };
 }
 
 function withText(parts: readonly Part[], text: string): readonly Part[] {
@@ -157,9 +131,8 @@ function withText(parts: readonly Part[], text: string): readonly Part[] {
   return [...parts.slice(0, -1), { kind: "text", text: last.text + text }];
 }
 
-function withTool(parts: readonly Part[], { toolId, name, state, input, message, code }: ToolProgress): readonly Part[] {
-  const tool: ToolPart = { kind: "tool", toolId, name, state, input, message: message ?? null, code: code ?? null };
-  const known = parts.some((part) => part.kind === "tool" && part.toolId === toolId);
+function withTool(parts: readonly Part[], tool: ToolPart): readonly Part[] {
+  const known = parts.some((part) => part.kind === "tool" && part.toolId === tool.toolId);
   if (!known) return [...parts, tool];
-  return parts.map((part) => (part.kind === "tool" && part.toolId === toolId ? tool : part));
+  return parts.map((part) => (part.kind === "tool" && part.toolId === tool.toolId ? tool : part));
 }

@@ -2,13 +2,13 @@
  * The conversation as the page shows it: a pure function from what happened to what is so.
  *
  * A question is followed by its answer. The answer stands there from the moment the question is sent,
- * without a name until the gateway gives it one: with its acknowledgement or with the first event,
- * whichever comes first. The gateway writes one answer per session at a time, so the first unknown
- * answer belongs to the question that waits.
+ * without a name until the gateway gives it one: with the acknowledgement or with `chat:question`, whichever
+ * comes first. A question from another tab comes with `chat:question` alone. Events of answers that the page
+ * does not know belong to a conversation that it has left.
  */
 
-import { applyEvent, close, joinedAnswer, newAnswer, recordedAnswer, resumed, type Answer } from "./answer";
-import { NO_REPLY, type AnswerEvent, type ErrorInfo, type HistoryItem, type ModelInfo, type Started } from "./protocol";
+import { applyEvent, close, newAnswer, recordedAnswer, type Answer, type Arrival } from "./answer";
+import type { Asked, ErrorInfo, HistoryItem, ModelInfo, Started } from "./protocol";
 
 export interface Question {
   kind: "question";
@@ -31,7 +31,7 @@ export interface Conversation {
   sessionId: string | null;
   model: ModelInfo | null;
   turns: readonly Turn[];
-  /** The gateway's record knows more than is shown here; its history should be fetched. */
+  /** The gateway's history may know more than is shown here; it should be fetched. */
   stale: boolean;
 }
 
@@ -40,10 +40,11 @@ export type Action =
   | { type: "asked"; messageId: string; text: string }
   | { type: "accepted"; messageId: string; answerId: string }
   | { type: "rejected"; messageId: string; error: ErrorInfo }
-  | { type: "event"; event: AnswerEvent; now: number }
+  | ({ type: "event" } & Arrival)
+  /** The gateway knows an answer no more that was being written. */
+  | { type: "lost"; answerId: string }
   | { type: "stopping" }
   | { type: "stop-failed" }
-  | { type: "interrupted" }
   | { type: "cleared" };
 
 export const EMPTY: Conversation = { sessionId: null, model: null, turns: [], stale: false };
@@ -65,14 +66,13 @@ export function reduce(state: Conversation, action: Action): Conversation {
     case "rejected":
       return rejected(state, action.messageId, action.error);
     case "event":
-      return received(state, action.event, action.now);
+      return received(state, action);
+    case "lost":
+      return lost(state, action.answerId);
     case "stopping":
       return onOpenAnswer(state, (answer) => ({ ...answer, stopping: true }));
     case "stop-failed":
       return onOpenAnswer(state, (answer) => ({ ...answer, stopping: false }));
-    case "interrupted":
-      // What was written in the silence, another instance may have put on record.
-      return { ...onOpenAnswer(state, (answer) => close(answer, "interrupted")), stale: true };
     case "cleared":
       return { ...EMPTY, model: state.model };
   }
@@ -83,24 +83,31 @@ function started(state: Conversation, action: Started & { now: number }): Conver
   const recorded = history.map((item, index) => turnOf(item, index, state.turns, now));
   // Without a session there is only what was asked while this one was on its way.
   const same = state.sessionId === null || state.sessionId === sessionId;
-  const rest = same ? unrecorded(state.turns, recorded, now) : [];
-  const turns = [...(same ? [] : ended(state)), ...(answering ? joined(answering, recorded, rest) : [...recorded, ...rest])];
-  return { sessionId, model, turns, stale: false };
+  const rest = same ? unrecorded(state.turns, recorded) : [];
+  const followed = answering === null ? [...recorded, ...rest] : joined(answering, recorded, rest);
+  // Nobody writes it any more; its end may be in the history by now.
+  const isLost = (turn: Turn): turn is Answer => isOpen(turn) && turn.answerId !== null && turn.answerId !== answering;
+  const turns = followed.map((turn) => (isLost(turn) ? close(turn, "interrupted") : turn));
+  return { sessionId, model, turns: [...(same ? [] : ended(state)), ...turns], stale: followed.some(isLost) };
 }
 
 /** Record and rest, with the answer that is being written to the last recorded question in its place. */
 function joined(answerId: string, recorded: readonly Turn[], rest: readonly Turn[]): Turn[] {
-  const known = [...recorded, ...rest].find((turn) => turn.kind === "answer" && turn.answerId === answerId);
-  if (known?.kind === "answer") {
-    // It was given up here, but is alive.
-    const again = known.ending?.reason === "interrupted" ? joinedAnswer(known.key, answerId) : known;
-    return [...recorded, ...rest].map((turn) => (turn === known ? again : turn));
+  const turns = [...recorded, ...rest];
+  if (turns.some((turn) => turn.kind === "answer" && turn.answerId === answerId)) {
+    // It may have been given up here, but is alive.
+    return turns.map((turn) =>
+      turn.kind === "answer" && turn.answerId === answerId && turn.ending?.reason === "interrupted"
+        ? { ...turn, ending: null }
+        : turn,
+    );
   }
+  const question = recorded.at(-1);
   const [next, ...others] = rest;
-  if (next?.kind === "answer" && next.answerId === null) {
-    return [...recorded, { ...joinedAnswer(next.key, answerId), stopping: next.stopping }, ...others];
+  if (next?.kind === "answer" && question?.kind === "question" && next.key === answerKey(question.messageId)) {
+    return [...recorded, { ...next, answerId }, ...others];
   }
-  return [...recorded, joinedAnswer(answerId, answerId), ...rest];
+  return [...recorded, newAnswer(answerId, answerId), ...rest];
 }
 
 function asked(state: Conversation, messageId: string, text: string): Conversation {
@@ -110,74 +117,73 @@ function asked(state: Conversation, messageId: string, text: string): Conversati
 }
 
 function accepted(state: Conversation, messageId: string, answerId: string): Conversation {
-  const elsewhere = state.turns.some(
-    (turn) => turn.kind === "answer" && turn.answerId === answerId && turn.key !== answerKey(messageId),
-  );
+  const shown = state.turns.some((turn) => turn.kind === "answer" && turn.answerId === answerId);
   const turns = state.turns.flatMap((turn): Turn[] => {
     if (turn.kind === "question" && turn.messageId === messageId) return [{ ...turn, delivery: "sent", error: null }];
-    if (turn.kind !== "answer" || turn.key !== answerKey(messageId) || turn.answerId === answerId) return [turn];
+    if (turn.kind !== "answer" || turn.key !== answerKey(messageId) || turn.answerId !== null) return [turn];
     // A repeated question whose answer is shown already needs no second place.
-    if (elsewhere) return [];
-    // The acknowledgement has the last word on which answer this is.
-    return [turn.answerId === null ? { ...turn, answerId } : { ...newAnswer(turn.key, answerId), stopping: turn.stopping }];
+    return shown ? [] : [{ ...turn, answerId }];
   });
-  // The answer that had taken this place belongs to a question from elsewhere, which only the record has.
-  const displaced = state.turns.find((turn) => turn.key === answerKey(messageId));
-  const foreign = displaced?.kind === "answer" && displaced.answerId !== null && displaced.answerId !== answerId;
-  return { ...state, turns, stale: state.stale || foreign };
+  return { ...state, turns };
 }
 
 function rejected(state: Conversation, messageId: string, error: ErrorInfo): Conversation {
   const answer = state.turns.find((turn) => turn.key === answerKey(messageId));
-  const begun = answer?.kind === "answer" && answer.answerId !== null ? answer : null;
-  // The acknowledgement was lost, but the answer is coming: the question did arrive.
-  const arrived = begun !== null && error.code === NO_REPLY;
-  // Else that answer is to a question from another tab, which only the record has.
-  const foreign = begun?.answerId == null || arrived ? [] : [{ ...begun, key: begun.answerId, incomplete: true }];
+  // The acknowledgement was lost, but the answer has begun: the question did arrive.
+  if (answer?.kind === "answer" && answer.answerId !== null) return state;
   const turns = state.turns.flatMap((turn): Turn[] => {
-    if (turn.kind === "question" && turn.messageId === messageId) {
-      return arrived ? [{ ...turn, delivery: "sent" }] : [...foreign, { ...turn, delivery: "failed", error }];
-    }
-    return turn === answer && !arrived ? [] : [turn];
+    if (turn.kind === "question" && turn.messageId === messageId) return [{ ...turn, delivery: "failed", error }];
+    return turn === answer ? [] : [turn];
   });
-  return { ...state, turns, stale: state.stale || foreign.some(({ ending }) => ending !== null) };
+  return { ...state, turns };
 }
 
-function received(state: Conversation, event: AnswerEvent, now: number): Conversation {
+function received(state: Conversation, arrival: Arrival): Conversation {
+  const { event } = arrival;
   const { answerId } = event.payload;
-  const known = state.turns.find((turn) => turn.kind === "answer" && turn.answerId === answerId);
-  if (known?.kind === "answer") {
-    if (known.ending !== null) return { ...state, stale: state.stale || endsOtherwise(known, event) };
-    return settle(state, known, applyEvent(known, event, now));
-  }
-  const waiting = openAnswer(state);
-  if (waiting !== null && waiting.answerId === null) {
-    return settle(state, waiting, applyEvent({ ...waiting, answerId }, event, now));
-  }
-  // Begun before this page was loaded, or asked for in another tab: the record has the question and the whole.
-  const found = joinedAnswer(answerId, answerId);
-  // Questions that were not delivered stay below it: it is not their answer.
-  const place = state.turns.findLastIndex((turn) => turn.kind !== "question" || turn.delivery !== "failed") + 1;
-  const turns = [...state.turns.slice(0, place), found, ...state.turns.slice(place)];
-  return settle({ ...state, turns }, found, applyEvent(found, event, now));
+  const known = event.name === "chat:question" ? begun(state, event.payload) : state;
+  const answer = known.turns.find((turn) => turn.kind === "answer" && turn.answerId === answerId);
+  return answer?.kind === "answer" ? settle(known, answer, applyEvent(answer, arrival)) : state;
 }
 
-/** Put `next` in the place of `answer`; once finished with a hole in it, the record is the better copy. */
+/** A question is being answered: this page's own, which gets its name by that, or one from another tab. */
+function begun(state: Conversation, { answerId, messageId, text }: Asked): Conversation {
+  if (state.turns.some((turn) => turn.kind === "answer" && turn.answerId === answerId)) return state;
+  const sent: Question = { kind: "question", key: messageId, messageId, text, delivery: "sent", error: null };
+  const own = state.turns.find((turn) => turn.key === answerKey(messageId));
+  if (own?.kind === "answer") {
+    const named = { ...own, answerId };
+    return { ...state, turns: state.turns.map((turn) => (turn.key === messageId ? sent : turn === own ? named : turn)) };
+  }
+  // What has not arrived stays below: this is not its answer.
+  const others = state.turns.filter((turn) => turn.key !== messageId);
+  const place = others.findLastIndex(hasArrived) + 1;
+  const turns = [sent, newAnswer(answerKey(messageId), answerId)];
+  return { ...state, turns: [...others.slice(0, place), ...turns, ...others.slice(place)] };
+}
+
+function lost(state: Conversation, answerId: string): Conversation {
+  const turns = state.turns.map((turn) => (isOpen(turn) && turn.answerId === answerId ? close(turn, "interrupted") : turn));
+  return { ...state, turns, stale: true };
+}
+
 function settle(state: Conversation, answer: Answer, next: Answer): Conversation {
-  if (next === answer) return state;
-  const turns = state.turns.map((turn) => (turn === answer ? next : turn));
-  return { ...state, turns, stale: state.stale || (next.ending !== null && next.incomplete) };
-}
-
-/** Whether the gateway has just finished an answer that this page had closed by itself. */
-function endsOtherwise(answer: Answer, event: AnswerEvent): boolean {
-  const reason = answer.ending?.reason;
-  return event.name === "chat:done" && (reason === "recorded" || reason === "interrupted");
+  return next === answer ? state : { ...state, turns: state.turns.map((turn) => (turn === answer ? next : turn)) };
 }
 
 function onOpenAnswer(state: Conversation, change: (answer: Answer) => Answer): Conversation {
   const answer = openAnswer(state);
   return answer === null ? state : settle(state, answer, change(answer));
+}
+
+function isOpen(turn: Turn): turn is Answer {
+  return turn.kind === "answer" && turn.ending === null;
+}
+
+/** Whether the gateway has it. */
+function hasArrived(turn: Turn): boolean {
+  if (turn.kind === "question") return turn.delivery === "sent";
+  return turn.kind === "break" || turn.answerId !== null;
 }
 
 function turnOf(item: HistoryItem, index: number, before: readonly Turn[], now: number): Turn {
@@ -187,24 +193,21 @@ function turnOf(item: HistoryItem, index: number, before: readonly Turn[], now: 
   }
   const shown = before.find((turn) => turn.kind === "answer" && turn.answerId === (item.answerId ?? null));
   const recorded = recordedAnswer(shown?.key ?? item.answerId ?? `recorded-${index}`, item, now);
-  if (shown?.kind !== "answer" || shown.ending === null || shown.ending.reason === "interrupted") return recorded;
-  // The record knows neither the tool calls nor how the answer ended; what was seen to its end does.
-  return shown.incomplete ? { ...recorded, ending: shown.ending } : shown;
+  // What was seen to its end knows more than the history: its parts in their order, and why it failed.
+  const seen = shown?.kind === "answer" && shown.ending !== null && shown.ending.reason !== "interrupted";
+  return seen ? shown : recorded;
 }
 
-/** The turns at the end that the record does not have: unsent questions, an answer still being written. */
-function unrecorded(turns: readonly Turn[], recorded: readonly Turn[], now: number): Turn[] {
+/** The turns at the end that the history does not have: unsent questions, an answer still being written. */
+function unrecorded(turns: readonly Turn[], recorded: readonly Turn[]): readonly Turn[] {
   const keys = new Set(recorded.map((turn) => turn.key));
-  const last = turns.findLastIndex((turn) => keys.has(turn.key));
-  return turns.slice(last + 1).map((turn) => (turn.kind === "answer" ? resumed(turn, now) : turn));
+  return turns.slice(turns.findLastIndex((turn) => keys.has(turn.key)) + 1);
 }
 
 /** What remains in sight of a session that the gateway no longer has. */
 function ended({ turns, sessionId }: Conversation): Turn[] {
   if (turns.length === 0) return [];
-  const closed = turns.map((turn) =>
-    turn.kind === "answer" && turn.ending === null ? close(turn, "interrupted") : turn,
-  );
+  const closed = turns.map((turn) => (isOpen(turn) ? close(turn, "interrupted") : turn));
   return [...closed, { kind: "break", key: `break-${sessionId ?? "first"}` }];
 }
 

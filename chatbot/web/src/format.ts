@@ -35,6 +35,13 @@ export function spokenDay(day: Date, locale: string): string {
   return new Intl.DateTimeFormat(locale, { day: "numeric", month: "long" }).format(day);
 }
 
+/** `2026-11-22T12:05:00Z` → `12:05` on the reader's own clock. A text that is no moment comes back as it is. */
+export function timeOfDay(moment: string, locale: string): string {
+  const time = Date.parse(moment);
+  if (Number.isNaN(time)) return moment;
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(time);
+}
+
 /** By how many calendar days the second local time is later than the first. */
 export function dayShift(from: string, to: string): number {
   const [first, last] = [utcDay(from), utcDay(to)];

@@ -132,11 +132,12 @@ export async function arrive({ tab, page, history, fetch }: Arrival): Promise<Er
  * A new token for the demo user whose token the gateway does not take any more, left in the tab as well; null
  * where only the reader can sign in, or where the gateway cannot be asked. Never rejects.
  *
- * A demo's gateway makes up a new secret each time it starts, so its restart ends every sign-in.
+ * A demo's gateway makes up a new secret each time it starts, so its restart ends every sign-in. A sign-in
+ * that somebody has ended on purpose is for the reader to begin again.
  */
 export async function renewDemo(tab: Tab, { code }: ErrorInfo, fetch: Fetch): Promise<string | null> {
   const { user } = tab;
-  if (user === null || !AUTH_CODES.has(code)) return null;
+  if (user === null || !AUTH_CODES.has(code) || code === "token_revoked") return null;
   try {
     if (!(await fetchConfig(fetch)).demo) return null;
     return (tab.token = await demoLogin(user, fetch));

@@ -28,7 +28,10 @@ export class Narrator {
       if (part.kind === "offers") return this.#once(`${part.found.toolId} offers`, () => wording.offers(part));
       return [];
     });
-    const { text, upTo } = nextSentences(textOf(answer), this.#upTo, answer.ending !== null);
+    const written = textOf(answer);
+    // Text only grows, unless the answer is begun anew.
+    const from = written.length < this.#upTo ? 0 : this.#upTo;
+    const { text, upTo } = nextSentences(written, from, answer.ending !== null);
     this.#upTo = upTo;
     if (text !== "") lines.push(text);
     if (answer.ending !== null) {

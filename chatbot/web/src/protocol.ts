@@ -1,5 +1,6 @@
 /**
- * What travels between the page and the gateway. Mirrors `chatbot/messages.py`, which is the contract.
+ * What travels between the page and the gateway. Mirrors what the page uses of
+ * `chatbot/messages`, which is the contract.
  *
  * Ages are seconds, times are ISO-8601 UTC, except flight times, which are local to their airport and
  * carry no offset.
@@ -77,17 +78,8 @@ export interface OffersFound {
 export type ToolState = "running" | "done" | "error";
 export type StopReason = "end_turn" | "stopped" | "max_tokens" | "max_rounds" | "refused" | "error";
 
-interface OfAnswer {
-  answerId: string;
-  /** Counts from 1 without gaps within one answer. */
-  seq: number;
-}
-
-export interface Delta extends OfAnswer {
-  text: string;
-}
-
-export interface ToolProgress extends OfAnswer {
+/** How a tool call went so far. */
+export interface ToolRun {
   toolId: string;
   name: string;
   state: ToolState;
@@ -97,7 +89,29 @@ export interface ToolProgress extends OfAnswer {
   code?: string;
 }
 
+interface OfAnswer {
+  answerId: string;
+  /** Counts from 1 without gaps within one answer; only `chat:reset` leaves some out. */
+  seq: number;
+}
+
+/** What is being answered; the first event of every answer. */
+export interface Asked extends OfAnswer {
+  messageId: string;
+  text: string;
+  at: string;
+}
+
+export interface Delta extends OfAnswer {
+  text: string;
+}
+
+export interface ToolProgress extends OfAnswer, ToolRun {}
+
 export interface Offers extends OfAnswer, OffersFound {}
+
+/** The answer begins anew: what came of it since the question is void. */
+export type Reset = OfAnswer;
 
 export interface Done extends OfAnswer {
   stopReason: StopReason;
@@ -106,11 +120,14 @@ export interface Done extends OfAnswer {
 
 /** Any event about an answer, with the name it came under. */
 export type AnswerEvent =
+  | { name: "chat:question"; payload: Asked }
   | { name: "chat:delta"; payload: Delta }
   | { name: "chat:tool"; payload: ToolProgress }
   | { name: "chat:offers"; payload: Offers }
+  | { name: "chat:reset"; payload: Reset }
   | { name: "chat:done"; payload: Done };
 
+/** A question, or an answer with what it found, how its tools went, and how it ended. */
 export interface HistoryItem {
   role: "user" | "assistant";
   text: string;
@@ -118,24 +135,52 @@ export interface HistoryItem {
   answerId?: string;
   at: string;
   offers?: OffersFound[];
+  tools?: ToolRun[];
+  stopReason?: StopReason;
 }
 
 export type Ack<T> = ({ ok: true } & T) | { ok: false; error: ErrorInfo };
 
 export interface Started {
   sessionId: string;
+  title: string | null;
   model: ModelInfo;
   history: HistoryItem[];
-  /** The answer that is being written right now; its question is the last of the history. */
+  /** The answer that is being written right now, to be followed with `chat:resume`. */
   answering: string | null;
+}
+
+/** Something that all users should know. */
+export interface ServerNotice {
+  id: string;
+  level: "info" | "warning";
+  text: string;
+  at: string;
+}
+
+/** Something for this user only. */
+export interface UserMessage {
+  id: string;
+  text: string;
+  at: string;
 }
 
 /** The events of the socket, as `socket.io-client` wants them typed. */
 export interface ServerToClient {
+  "chat:question": (payload: Asked) => void;
   "chat:delta": (payload: Delta) => void;
   "chat:tool": (payload: ToolProgress) => void;
   "chat:offers": (payload: Offers) => void;
+  "chat:reset": (payload: Reset) => void;
   "chat:done": (payload: Done) => void;
+  "chat:deleted": (payload: { sessionId: string }) => void;
+  "auth:expiring": (payload: { expiresAt: string }) => void;
+  "auth:expired": () => void;
+  "auth:revoked": () => void;
+  "server:disconnected": (payload: ErrorInfo) => void;
+  "server:draining": (payload: { within: number }) => void;
+  "server:notice": (payload: ServerNotice) => void;
+  "user:message": (payload: UserMessage) => void;
 }
 
 export interface ClientToServer {
@@ -144,11 +189,24 @@ export interface ClientToServer {
     payload: { sessionId: string; text: string; messageId: string },
     ack: (reply: Ack<{ answerId: string }>) => void,
   ) => void;
+  "chat:resume": (
+    payload: { answerId: string; after: number },
+    ack: (reply: Ack<{ found: boolean }>) => void,
+  ) => void;
   "chat:stop": (payload: { answerId: string }, ack: (reply: Ack<{ stopped: boolean }>) => void) => void;
+  "auth:refresh": (payload: { token: string }, ack: (reply: Ack<{ expiresAt: string }>) => void) => void;
 }
 
-/** `err.data.code` of a refused connection that no retry will help: a new token is needed. */
-export const AUTH_CODES: ReadonlySet<string> = new Set(["token_missing", "token_invalid", "token_expired"]);
+/** The sign-in does not hold, or no longer: no retry helps, only another token. */
+export const AUTH_CODES: ReadonlySet<string> = new Set([
+  "token_missing",
+  "token_invalid",
+  "token_expired",
+  "token_revoked",
+]);
+
+/** Errors that pass by themselves: trying again in a moment is worth it. */
+export const PASSING_CODES: ReadonlySet<string> = new Set(["unavailable", "draining", "rate_limited", "busy"]);
 
 /** The code of an error made here, not by the gateway: no acknowledgement came. */
 export const NO_REPLY = "no_reply";

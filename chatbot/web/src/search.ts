@@ -1,5 +1,5 @@
 /**
- * What a flight search asks for, in a line: `SAO → LIS, 12 Dec`.
+ * What a search for flights or for days asks for, in a line: `SAO → LIS, 12 Dec`.
  *
  * Reads both the tool's input, as the model wrote it, and the request in the API's own names. The first
  * may hold city names and dates in words; those are shown as they stand.
@@ -11,14 +11,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const ORIGIN = ["originLocationCode", "origin"];
 const DESTINATION = ["destinationLocationCode", "destination"];
-const DEPARTURE = ["departureDate", "departure_date"];
-const RETURN = ["returnDate", "return_date"];
+/** Departure and return, or the first and the last day on which to leave. */
+const FIRST_DAY = ["departureDate", "departure_date", "departure_from"];
+const LAST_DAY = ["returnDate", "return_date", "departure_to"];
 const TRAVELERS = ["adults", "children", "infants"];
-
-/** Whether these fields describe a flight search at all. */
-export function isFlightSearch(fields: Fields): boolean {
-  return pick(fields, ORIGIN) !== null || pick(fields, DESTINATION) !== null;
-}
 
 export function route(fields: Fields): string {
   return `${pick(fields, ORIGIN) ?? "…"} → ${pick(fields, DESTINATION) ?? "…"}`;
@@ -26,7 +22,7 @@ export function route(fields: Fields): string {
 
 /** `12 Dec` or `12 Dec – 19 Dec`; empty when no date is given. */
 export function dates(fields: Fields, locale: string): string {
-  return [pick(fields, DEPARTURE), pick(fields, RETURN)]
+  return [pick(fields, FIRST_DAY), pick(fields, LAST_DAY)]
     .filter((date) => date !== null)
     .map((date) => shortDay(date, locale))
     .join(" – ");

@@ -1,13 +1,12 @@
 /** Joins the connection and the conversation for one signed-in reader. */
 
 import { useCallback, useEffect, useReducer, useRef, useState } from "react";
-import { Connection, openSocket, type ConnectionState, type SessionMemory } from "./connection";
+import { bulletins, EXPIRING, type Bulletin } from "./bulletins";
+import { Connection, type ConnectionState, type SessionMemory } from "./connection";
 import { EMPTY, openAnswer, reduce, type Conversation } from "./conversation";
 import { newId } from "./ids";
 import { AUTH_CODES, type ErrorInfo } from "./protocol";
-
-/** How long an answer may stay silent after a start before it counts as lost, in milliseconds. */
-const SILENCE = 20_000;
+import { openSocket } from "./socket";
 
 export interface Chat {
   conversation: Conversation;
@@ -18,14 +17,21 @@ export interface Chat {
   stop: () => void;
   newChat: () => void;
   reconnect: () => void;
+  /** What the gateway has to say beside answers. */
+  notices: readonly Bulletin[];
+  closeNotice: (id: string) => void;
 }
 
 /** Hears why the gateway does not take the token, and whether it did take it before. */
 export type SignedOut = (error: ErrorInfo, wasAccepted: boolean) => void;
 
+/** A newer token for who is here; null where only the reader can sign in. */
+export type RenewToken = () => Promise<string | null>;
+
 /** A new `token` connects anew and keeps the conversation in sight. */
-export function useChat(token: string, session: SessionMemory, onSignedOut: SignedOut): Chat {
+export function useChat(token: string, session: SessionMemory, onSignedOut: SignedOut, renewToken: RenewToken): Chat {
   const [conversation, dispatch] = useReducer(reduce, EMPTY);
+  const [notices, tell] = useReducer(bulletins, []);
   const [state, setState] = useState<ConnectionState>({ kind: "connecting" });
   const connection = useRef<Connection | null>(null);
 
@@ -34,15 +40,24 @@ export function useChat(token: string, session: SessionMemory, onSignedOut: Sign
     const opened = new Connection(openSocket(token), session, {
       onState: (next) => {
         const signedOut = next.kind === "refused" && AUTH_CODES.has(next.error.code);
-        setState(signedOut ? { kind: "retrying" } : next);
+        setState(signedOut ? { kind: "retrying", error: null } : next);
         if (signedOut) onSignedOut(next.error, accepted);
       },
       onStarted: (started) => {
         accepted = true;
         dispatch({ type: "started", now: Date.now(), ...started });
       },
-      onEvent: (event) => dispatch({ type: "event", event, now: Date.now() }),
+      onEvent: (event, missed) => dispatch({ type: "event", event, now: Date.now(), missed }),
+      onLost: (answerId) => dispatch({ type: "lost", answerId }),
+      onExpiring: (expiresAt) => void renew(expiresAt),
+      onBulletin: (bulletin) => tell({ type: "posted", bulletin }),
     });
+    const renew = async (expiresAt: string) => {
+      const newer = await renewToken();
+      if (newer !== null && (await opened.renewToken(newer)).ok) return;
+      tell({ type: "posted", bulletin: { id: EXPIRING, kind: "expiring", text: expiresAt } });
+    };
+    tell({ type: "closed", id: EXPIRING });
     connection.current = opened;
     opened.open();
     const [lost, back] = [() => opened.networkLost(), () => opened.networkBack()];
@@ -53,7 +68,7 @@ export function useChat(token: string, session: SessionMemory, onSignedOut: Sign
       removeEventListener("online", back);
       opened.close();
     };
-  }, [token, session, onSignedOut]);
+  }, [token, session, onSignedOut, renewToken]);
 
   const writing = openAnswer(conversation);
   const online = state.kind === "online";
@@ -70,13 +85,6 @@ export function useChat(token: string, session: SessionMemory, onSignedOut: Sign
   useEffect(() => {
     if (conversation.stale && online) void connection.current?.refresh();
   }, [conversation.stale, online]);
-
-  const doubtful = online && writing !== null && writing.seq === null;
-  useEffect(() => {
-    if (!doubtful) return;
-    const timer = setTimeout(() => dispatch({ type: "interrupted" }), SILENCE);
-    return () => clearTimeout(timer);
-  }, [doubtful]);
 
   const ask = useCallback((text: string, messageId: string = newId()) => {
     dispatch({ type: "asked", messageId, text });
@@ -97,5 +105,7 @@ export function useChat(token: string, session: SessionMemory, onSignedOut: Sign
 
   const reconnect = useCallback(() => connection.current?.retry(), []);
 
-  return { conversation, connection: state, ask, stop, newChat, reconnect };
+  const closeNotice = useCallback((id: string) => tell({ type: "closed", id }), []);
+
+  return { conversation, connection: state, ask, stop, newChat, reconnect, notices, closeNotice };
 }

@@ -1,21 +1,13 @@
 import { expect, test } from "vitest";
-import { applyEvent, newAnswer, recordedAnswer, resumed, textOf, type Answer } from "../src/answer";
+import { applyEvent, newAnswer, recordedAnswer, textOf, type Answer } from "../src/answer";
 import type { AnswerEvent } from "../src/protocol";
-import { delta, done, found, NOW, offers, tool } from "./samples";
+import { delta, done, found, NOW, offers, question, reset, run, tool } from "./samples";
+
+const at = (event: AnswerEvent, missed = false) => ({ event, now: NOW, missed });
 
 function written(events: readonly AnswerEvent[], answer: Answer = newAnswer("k", "a1")): Answer {
-  return events.reduce((next, event) => applyEvent(next, event, NOW), answer);
+  return events.reduce((next, event) => applyEvent(next, at(event)), answer);
 }
-
-/** Every order of `items`. */
-function orders<T>(items: readonly T[]): T[][] {
-  if (items.length < 2) return [[...items]];
-  return items.flatMap((item, index) =>
-    orders([...items.slice(0, index), ...items.slice(index + 1)]).map((rest) => [item, ...rest]),
-  );
-}
-
-const WHOLE = [tool(1, "running"), tool(2, "done"), offers(3), delta(4, "One "), delta(5, "offer.")];
 
 test("deltas that follow each other become one text", () => {
   expect(written([delta(1, "Hel"), delta(2, "lo")]).parts).toEqual([{ kind: "text", text: "Hello" }]);
@@ -39,25 +31,39 @@ test("offers keep neither the answer's id nor its numbering, and know when they 
   expect(part).toEqual({ kind: "offers", found: found({ source: "cache", age: 42 }), bornAt: NOW - 42_000 });
 });
 
-test("any order of arrival gives the same answer", () => {
-  const expected = written(WHOLE);
-  for (const order of orders(WHOLE)) expect(written(order)).toEqual(expected);
+test("offers that are sent again were fetched when the gateway says, whatever age they had then", () => {
+  const late = offers(1, { age: 2, fetchedAt: "2026-11-22T11:59:00Z" });
+  expect(applyEvent(newAnswer("k", "a1"), at(late, true)).parts[0]).toMatchObject({ bornAt: NOW - 60_000 });
 });
 
-test("an event that comes twice counts once, also while it is held", () => {
-  expect(textOf(written([delta(1, "a"), delta(1, "a"), delta(3, "c"), delta(3, "c"), delta(2, "b")]))).toBe("abc");
+test("the question is the first event, and nothing to show", () => {
+  expect(written([question(1), delta(2, "a")])).toMatchObject({ seq: 2, parts: [{ text: "a" }] });
 });
 
-test("an event is held until what precedes it has come", () => {
-  const early = written([delta(2, "b")]);
-  expect(early.parts).toEqual([]);
-  expect(textOf(written([delta(1, "a")], early))).toBe("ab");
+test("an event that comes twice counts once", () => {
+  expect(textOf(written([delta(1, "a"), delta(2, "b"), delta(1, "a"), delta(2, "b"), delta(3, "c")]))).toBe("abc");
+});
+
+test("a reset forgets what came of the answer, and leaves numbers out", () => {
+  const before = [question(1), tool(2, "running"), offers(3), delta(4, "Half")];
+  expect(written([...before, reset(10_004)])).toMatchObject({ seq: 10_004, parts: [], ending: null });
+  expect(textOf(written([...before, reset(10_004), delta(10_005, "Whole.")]))).toBe("Whole.");
+});
+
+test("a reset is taken whatever its number", () => {
+  expect(textOf(written([delta(9, "unheard of"), reset(5), delta(6, "Anew.")]))).toBe("Anew.");
+});
+
+test("a reset does not open an answer that has ended, nor forget the wish to stop", () => {
+  const ended = written([delta(1, "a"), done(2)]);
+  expect(written([reset(10_002)], ended)).toBe(ended);
+  expect(written([reset(1)], { ...newAnswer("k", "a1"), stopping: true }).stopping).toBe(true);
 });
 
 test("the last event closes the answer, and later ones change nothing", () => {
   const closed = written([delta(1, "a"), done(2)]);
   expect(closed.ending).toEqual({ reason: "end_turn", error: null });
-  expect(applyEvent(closed, delta(3, "b"), NOW)).toBe(closed);
+  expect(written([delta(3, "b")], closed)).toBe(closed);
 });
 
 test("a stopped answer keeps its text, and its running tool is stopped", () => {
@@ -73,31 +79,23 @@ test("an error ends the answer and is kept", () => {
   });
 });
 
-test("a last event with a hole before it still ends the answer, which is then incomplete", () => {
-  const answer = written([delta(1, "a"), delta(3, "c"), done(4)]);
-  expect(answer).toMatchObject({ ending: { reason: "end_turn" }, incomplete: true });
-  expect(textOf(answer)).toBe("ac");
-});
-
-test("after a reconnect what was held is shown and the next event is taken as it comes", () => {
-  const answer = written([delta(6, "f"), delta(7, "g")], resumed(written([delta(1, "a"), delta(3, "c")]), NOW));
-  expect(textOf(answer)).toBe("acfg");
-  expect(answer.incomplete).toBe(true);
-});
-
-test("a reconnect that lost nothing leaves the answer whole", () => {
-  const before = resumed(written([delta(1, "a")]), NOW);
-  expect(before.incomplete).toBe(false);
-});
-
-test("a reconnect leaves a finished answer as it is", () => {
-  const finished = written([done(1)]);
-  expect(resumed(finished, NOW)).toBe(finished);
-});
+const recorded = (change: object) =>
+  recordedAnswer("k", { role: "assistant", text: "Here.", answerId: "a1", at: "2026-11-22T11:00:00Z", ...change }, NOW);
 
 test("an answer from the history is closed and shows its offers before its text", () => {
-  const item = { role: "assistant", text: "Here.", answerId: "a1", at: "2026-11-22T11:00:00Z", offers: [found()] } as const;
-  const answer = recordedAnswer("k", { ...item, offers: [...item.offers] }, NOW);
-  expect(answer.ending?.reason).toBe("recorded");
+  const answer = recorded({ offers: [found()] });
+  expect(answer.ending).toEqual({ reason: "end_turn", error: null });
   expect(answer.parts.map((part) => part.kind)).toEqual(["offers", "text"]);
+});
+
+test("an answer from the history shows its tool calls, each with what it found", () => {
+  const tools = [run({ toolId: "t1" }), run({ toolId: "t2", state: "error", code: "no_data", message: "None." })];
+  const { parts } = recorded({ tools: [...tools, run({ toolId: "t3" })], offers: [found({ toolId: "t3" }), found({ toolId: "t1" })] });
+  expect(parts.map((part) => (part.kind === "tool" ? part.toolId : part.kind))).toEqual(["t1", "offers", "t2", "t3", "offers", "text"]);
+  expect(parts[2]).toMatchObject({ state: "error", code: "no_data", message: "None." });
+});
+
+test("an answer from the history tells that it was stopped, and with it the tool that ran", () => {
+  const answer = recorded({ tools: [run({ state: "running" })], stopReason: "stopped", text: "" });
+  expect(answer).toMatchObject({ ending: { reason: "stopped" }, parts: [{ kind: "tool", state: "stopped" }] });
 });

@@ -1,6 +1,9 @@
 import type { ReactNode } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Bulletin } from "../src/bulletins";
+import { Bulletins } from "../src/components/Bulletins";
+import { ConnectionBadge } from "../src/components/ConnectionBadge";
 import { Markdown } from "../src/components/Markdown";
 import { OfferList } from "../src/components/OfferList";
 import { OfferTicket } from "../src/components/OfferTicket";
@@ -163,6 +166,67 @@ test("in English the gateway's own sentence says more than its code", () => {
   expect(words(<ToolCall part={failed("ambiguous_place", "Give one of: LHR, LGW.")} />)).toContain("failed: Give one of: LHR, LGW.");
   expect(words(<ToolCall part={failed("rate_limited", null)} />)).toContain("failed: Too many searches");
   expect(words(<ToolCall part={failed(null, null)} />)).toBe("Flight search SAO → LIS, 12 Dec failed");
+});
+
+const call = (name: string, state: "running" | "done" | "error" | "stopped", input: Record<string, unknown> = {}, code: string | null = null) => (
+  <ToolCall part={{ kind: "tool", toolId: "t1", name, state, input, message: null, code }} />
+);
+
+test.each([
+  ["get_offer", { offer_id: "x" }, "Reading the details of an offer…", "Lendo os detalhes de uma oferta…"],
+  ["price_offer", { offer_id: "x" }, "Checking the current price of an offer…", "Confirmando o preço atual de uma oferta…"],
+  ["find_airport", { query: "Lisboa" }, "Looking up airports: “Lisboa”…", "Procurando aeroportos: “Lisboa”…"],
+  ["cheapest_dates", { origin: "SAO", destination: "LIS" }, "Looking for the cheapest dates SAO → LIS…", "Procurando as datas mais baratas SAO → LIS…"],
+])("%s says what it does", (name, input, english, portuguese) => {
+  expect(words(call(name, "running", input))).toBe(english);
+  expect(words(call(name, "running", input), "pt-BR")).toBe(portuguese);
+  const others = (["done", "error", "stopped"] as const).map((state) => words(call(name, state, input)));
+  expect(new Set([english, ...others]).size).toBe(4);
+});
+
+test("a tool that the page does not know is named, whatever its name", () => {
+  for (const name of ["luggage", "constructor", "__proto__"]) {
+    expect(words(call(name, "running"))).toBe(`Using ${name}…`);
+    expect(words(call(name, "error", {}, "too_large"))).toBe(`Used ${name}: The result is too large.`);
+  }
+});
+
+test("input that a model has got wrong is no fault of the page", () => {
+  expect(words(call("find_airport", "done", { query: 7 }))).toBe("Looked up airports: …");
+  expect(words(call("cheapest_dates", "done", { origin: null }))).toBe("Looked for the cheapest dates … → …");
+});
+
+test("a code means something else for a tool than for a question", () => {
+  expect(words(call("price_offer", "error", {}, "quota"))).toContain("The flight service&#x27;s quota");
+  expect(words(call("price_offer", "error", {}, "offer_gone"), "es")).toMatch(/: Esta oferta ya no está\./);
+});
+
+test("a page that is put off says why; one that lost its connection, that it comes back", () => {
+  const badge = (code: string | null) => (
+    <ConnectionBadge state={{ kind: "retrying", error: code === null ? null : { code, message: "No." } }} onReconnect={() => {}} />
+  );
+  expect(words(badge("rate_limited"))).toContain("Too many requests in a short time.");
+  expect(words(badge("draining"), "pt-BR")).toContain("O serviço está reiniciando.");
+  expect(words(badge(null))).toContain("Offline, reconnecting…");
+});
+
+const bulletin = (kind: Bulletin["kind"], text: string, language?: string) =>
+  words(<Bulletins bulletins={[{ id: "b1", kind, text }]} onClose={() => {}} />, language);
+
+test("a notice stands in its own words, a message and a disconnect behind whose they are", () => {
+  expect(bulletin("info", "Back at noon.")).toBe("Back at noon.");
+  expect(bulletin("message", "Hello.")).toBe("Message for you: Hello.");
+  expect(bulletin("disconnected", "Repairs.", "es")).toBe("El servicio cerró esta conexión: Repairs.");
+});
+
+test("the end of a sign-in is told by the clock", () => {
+  expect(bulletin("expiring", new Date(2026, 10, 22, 9, 5).toISOString(), "pt-BR")).toMatch(/^Seu acesso termina às 09:05\./);
+});
+
+test("markup in a notice is shown, never run, and each can be closed", () => {
+  const shown = html(<Bulletins bulletins={[{ id: "b1", kind: "info", text: "<img src=x>" }]} onClose={() => {}} />);
+  expect(shown).not.toContain("<img");
+  expect(shown).toContain('aria-label="Close this notice"');
 });
 
 test("a fresh result in Portuguese and Spanish says that it was asked for just now", () => {

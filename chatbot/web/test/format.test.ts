@@ -11,6 +11,7 @@ import {
   money,
   shortDay,
   spokenDay,
+  timeOfDay,
 } from "../src/format";
 import { itinerary, segment } from "./samples";
 
@@ -90,4 +91,9 @@ test("fare brands do not shout", () => {
   expect(fare("Economy", "eLight")).toBe("Economy · eLight");
   expect(fare("Economy", "ECONOMY LIGHT")).toBe("Economy light");
   expect(fare("Business", null)).toBe("Business");
+});
+
+test("a moment is told by the reader's own clock, and what is none stays as it is", () => {
+  expect(timeOfDay(new Date(2026, 10, 22, 9, 5).toISOString(), "en-GB")).toBe("09:05");
+  expect(timeOfDay("soon", "en-GB")).toBe("soon");
 });

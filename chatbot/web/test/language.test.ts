@@ -20,8 +20,28 @@ test.each([
 test("every language has a sentence for the same error codes, endings and cabins", () => {
   for (const table of [es, pt]) {
     expect(Object.keys(table.errors)).toEqual(Object.keys(en.errors));
+    expect(Object.keys(table.toolErrors)).toEqual(Object.keys(en.toolErrors));
     expect(Object.keys(table.offers.cabins)).toEqual(Object.keys(en.offers.cabins));
   }
+});
+
+/** Those of `chatbot/errors.py`, as far as they can come to a page. */
+const CODES = [
+  ...["token_missing", "token_invalid", "token_expired", "token_revoked", "disconnected", "forbidden", "unavailable"],
+  ...["session_not_found", "invalid_message", "busy", "draining", "rate_limited", "quota", "not_connected", "internal"],
+  ...["model_unavailable", "model_busy", "model_rejected", "too_long", "model_misconfigured"],
+];
+
+/** Those of `docs/tools.md`, and the assistant's own two. */
+const TOOL_CODES = [
+  ...["invalid_input", "unknown_tool", "unknown_place", "ambiguous_place", "offer_gone", "not_sold", "no_data"],
+  ...["rate_limited", "quota", "not_configured", "unavailable", "tool_timeout", "too_large", "tool_failed"],
+  ...["too_many_calls", "no_room"],
+];
+
+test("every code that can come has a sentence", () => {
+  expect(CODES.filter((code) => !(code in en.errors))).toEqual([]);
+  expect(TOOL_CODES.filter((code) => !(code in en.toolErrors))).toEqual([]);
 });
 
 test("known error codes speak the reader's language; others keep the gateway's words", () => {

@@ -165,6 +165,12 @@ test("a refusal that is not about the token, or a place without a demo, renews n
   expect(await renewDemo(signedIn("ana"), INVALID, gateway({ demo: false }).fetch)).toBeNull();
 });
 
+test("a sign-in that was ended on purpose is not renewed behind the reader's back", async () => {
+  const { asked, fetch } = gateway();
+  expect(await renewDemo(signedIn("ana"), { code: "token_revoked", message: "" }, fetch)).toBeNull();
+  expect(asked).toEqual([]);
+});
+
 test("a gateway that does not sign in again is no fault", async () => {
   expect(await renewDemo(signedIn("ana"), INVALID, () => Promise.reject(new TypeError("Failed")))).toBeNull();
 });

@@ -1,6 +1,6 @@
 /** Values that tests share, as small as they can be while still real. */
 
-import type { AnswerEvent, Itinerary, OfferCard, OffersFound, Segment } from "../src/protocol";
+import type { AnswerEvent, Itinerary, OfferCard, OffersFound, Segment, ToolRun } from "../src/protocol";
 
 /** 2026-11-22T12:00:00Z, in milliseconds. */
 export const NOW = Date.UTC(2026, 10, 22, 12);
@@ -58,13 +58,24 @@ export function found(change: Partial<OffersFound> = {}): OffersFound {
   };
 }
 
+export function question(seq: number, messageId = "m1", answerId = "a1", text = "Lisbon?"): AnswerEvent {
+  return { name: "chat:question", payload: { answerId, seq, messageId, text, at: "2026-11-22T12:00:00Z" } };
+}
+
+export function reset(seq: number, answerId = "a1"): AnswerEvent {
+  return { name: "chat:reset", payload: { answerId, seq } };
+}
+
 export function delta(seq: number, text: string, answerId = "a1"): AnswerEvent {
   return { name: "chat:delta", payload: { answerId, seq, text } };
 }
 
+export function run(change: Partial<ToolRun> = {}): ToolRun {
+  return { toolId: "t1", name: "search_flights", state: "done", input: SEARCH, ...change };
+}
+
 export function tool(seq: number, state: "running" | "done" | "error", message?: string): AnswerEvent {
-  const payload = { answerId: "a1", seq, toolId: "t1", name: "search_flights", state, input: SEARCH };
-  return { name: "chat:tool", payload: message === undefined ? payload : { ...payload, message } };
+  return { name: "chat:tool", payload: { answerId: "a1", seq, ...run(message === undefined ? { state } : { state, message }) } };
 }
 
 export function offers(seq: number, change: Partial<OffersFound> = {}): AnswerEvent {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeSearch, isFlightSearch, travelers } from "../src/search";
+import { describeSearch, travelers } from "../src/search";
 
 test("a search is a route and its dates, in the API's names", () => {
   const search = { originLocationCode: "SAO", destinationLocationCode: "LIS", departureDate: "2026-12-12" };
@@ -20,9 +20,9 @@ test("what is missing is left open", () => {
   expect(describeSearch({ destination: "LIS" }, "en-GB")).toBe("… → LIS");
 });
 
-test("only a search for flights is one", () => {
-  expect(isFlightSearch({ destination: "LIS" })).toBe(true);
-  expect(isFlightSearch({ keyword: "Lisbon" })).toBe(false);
+test("a search for days shows the span in which to leave", () => {
+  const search = { origin: "SAO", destination: "LIS", departure_from: "2026-12-01", departure_to: "2026-12-31" };
+  expect(describeSearch(search, "en-GB")).toBe("SAO → LIS, 1 Dec – 31 Dec");
 });
 
 test("travelers are counted together, and there is at least one", () => {

@@ -32,7 +32,6 @@ export function endingSentence(ending: Ending | null, messages: Messages): { tex
     case "refused":
       return { text: messages.endings[ending.reason], failed: false };
     case "end_turn":
-    case "recorded":
     case undefined:
       return null;
   }

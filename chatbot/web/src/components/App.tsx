@@ -54,12 +54,17 @@ export function App({ tab, arrival }: Props) {
     [tab],
   );
 
+  const renewToken = useCallback(
+    () => renewDemo(tab, { code: "token_expired", message: "" }, (path, init) => fetch(path, init)),
+    [tab],
+  );
+
   switch (stage.kind) {
     case "arriving":
       return null;
     case "door":
       return <LoginCard reason={stage.reason} user={tab.user} onToken={onToken} />;
     case "chat":
-      return <ChatPage token={stage.token} session={tab.session} onSignedOut={onSignedOut} />;
+      return <ChatPage token={stage.token} session={tab.session} onSignedOut={onSignedOut} renewToken={renewToken} />;
   }
 }

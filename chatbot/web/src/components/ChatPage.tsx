@@ -2,10 +2,11 @@ import { useCallback, useEffect, useRef } from "react";
 import type { SessionMemory } from "../connection";
 import { openAnswer, type Turn } from "../conversation";
 import { useLanguage } from "../i18n/language";
-import { useChat, type SignedOut } from "../useChat";
+import { useChat, type RenewToken, type SignedOut } from "../useChat";
 import { useStickToBottom } from "../useStickToBottom";
 import { Announcer } from "./Announcer";
 import { AnswerView } from "./AnswerView";
+import { Bulletins } from "./Bulletins";
 import { Composer } from "./Composer";
 import { ConnectionBadge } from "./ConnectionBadge";
 import { EmptyState } from "./EmptyState";
@@ -16,11 +17,13 @@ interface Props {
   token: string;
   session: SessionMemory;
   onSignedOut: SignedOut;
+  renewToken: RenewToken;
 }
 
-export function ChatPage({ token, session, onSignedOut }: Props) {
+export function ChatPage({ token, session, onSignedOut, renewToken }: Props) {
   const { messages } = useLanguage();
-  const { conversation, connection, ask, stop, newChat, reconnect } = useChat(token, session, onSignedOut);
+  const chat = useChat(token, session, onSignedOut, renewToken);
+  const { conversation, connection, ask, stop, newChat, closeNotice } = chat;
   const { scroller, content, atBottom, toBottom } = useStickToBottom();
   const field = useRef<HTMLTextAreaElement>(null);
 
@@ -51,6 +54,14 @@ export function ChatPage({ token, session, onSignedOut }: Props) {
     focusComposer();
   }, [stop, focusComposer]);
 
+  const closeHere = useCallback(
+    (id: string) => {
+      closeNotice(id);
+      focusComposer();
+    },
+    [closeNotice, focusComposer],
+  );
+
   const isWriting = writing !== null;
   useEffect(() => {
     if (!isWriting) return;
@@ -68,7 +79,7 @@ export function ChatPage({ token, session, onSignedOut }: Props) {
           <Mark />
           {messages.brand}
         </h1>
-        <ConnectionBadge state={connection} onReconnect={reconnect} />
+        <ConnectionBadge state={connection} onReconnect={chat.reconnect} />
         <button
           type="button"
           className="button-quiet"
@@ -84,6 +95,7 @@ export function ChatPage({ token, session, onSignedOut }: Props) {
           <span>{messages.chat.newChat}</span>
         </button>
       </header>
+      <Bulletins bulletins={chat.notices} onClose={closeHere} />
 
       <main className="scroller" ref={scroller} aria-label={messages.chat.conversation} tabIndex={-1}>
         <div className="turns" ref={content}>

@@ -16,7 +16,7 @@ export function ConnectionBadge({ state, onReconnect }: Props) {
       <p role="status" data-testid="connection-state" data-state={state.kind}>
         <span className="connection-dot" aria-hidden="true" />
         <span className="connection-words">
-          {state.kind === "refused" ? errorSentence(messages, state.error, words.refused) : words[state.kind]}
+          {waiting && state.error !== null ? errorSentence(messages, state.error, words[state.kind]) : words[state.kind]}
         </span>
       </p>
       {waiting && (

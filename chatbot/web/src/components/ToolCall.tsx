@@ -1,29 +1,33 @@
 import type { ToolPart } from "../answer";
-import { errorSentence, useLanguage, type Language } from "../i18n/language";
-import { describeSearch, isFlightSearch } from "../search";
+import { useLanguage, type Language } from "../i18n/language";
+import type { Messages, ToolName } from "../i18n/messages";
+import { describeSearch } from "../search";
 import { CheckIcon, StopIcon, WarnIcon } from "./icons";
 
 /** What a tool call is doing or did, in a line; also what is announced of it. */
-export function toolSentence(part: ToolPart, { messages, locale }: Language): string {
-  const { state, input, name } = part;
-  const words = messages.tool;
-  const reason = state === "error" ? reasonOf(part, { messages, locale }) : "";
-  if (!isFlightSearch(input)) {
-    if (state === "running") return words.running(name);
-    return reason === "" ? words.done(name) : `${words.done(name)}: ${reason}`;
-  }
-  const search = describeSearch(input, locale);
-  if (state === "running") return words.searching(search);
-  if (state === "stopped") return words.stopped(search);
-  if (state === "done") return words.searched(search);
-  return reason === "" ? words.failed(search) : `${words.failed(search)}: ${reason}`;
+export function toolSentence(part: ToolPart, language: Language): string {
+  const { messages } = language;
+  const words = Object.hasOwn(messages.tools, part.name) ? messages.tools[part.name as ToolName] : null;
+  const line = words === null ? otherTool(part, messages) : words[part.state](about(part, language));
+  const reason = part.state === "error" ? reasonOf(part, language) : "";
+  return reason === "" ? line : `${line}: ${reason}`;
+}
+
+function otherTool({ state, name }: ToolPart, { tool }: Messages): string {
+  return state === "running" ? tool.running(name) : tool.done(name);
+}
+
+/** What a call is about, as far as its input says. */
+function about({ name, input }: ToolPart, { locale }: Language): string {
+  if (name === "find_airport") return typeof input.query === "string" ? `“${input.query}”` : "…";
+  return describeSearch(input, locale);
 }
 
 /** Why a call failed. The gateway's own sentence says more than its code, but only in English. */
 function reasonOf({ code, message }: ToolPart, { messages, locale }: Language): string {
   const told = message ?? "";
   if (told !== "" && locale.startsWith("en")) return told;
-  return errorSentence(messages, { code: code ?? "", message: told }, "");
+  return messages.toolErrors[code ?? ""] ?? told;
 }
 
 /** A tool call: shown while it runs, and afterwards as a line of record. */

@@ -60,6 +60,19 @@ export const WarnIcon = () => (
   </Icon>
 );
 
+export const InfoIcon = () => (
+  <Icon>
+    <circle cx="10" cy="10" r="7" />
+    <path d="M10 9.5v4M10 6.5v.1" />
+  </Icon>
+);
+
+export const CloseIcon = () => (
+  <Icon>
+    <path d="m5.5 5.5 9 9M14.5 5.5l-9 9" />
+  </Icon>
+);
+
 export const StoredIcon = () => (
   <Icon>
     <circle cx="10" cy="10" r="6.5" />

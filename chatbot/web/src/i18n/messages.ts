@@ -1,5 +1,16 @@
 /** Every sentence of the page that is not the assistant's, in the shape each language fills in. */
 
+/** The tools whose work the page can put into words. */
+export type ToolName = "search_flights" | "get_offer" | "price_offer" | "find_airport" | "cheapest_dates";
+
+/** How one tool's call reads in each state; `about` is what it is about, such as `SAO → LIS`. */
+export interface ToolWords {
+  running: (about: string) => string;
+  done: (about: string) => string;
+  error: (about: string) => string;
+  stopped: (about: string) => string;
+}
+
 export interface Messages {
   brand: string;
   login: {
@@ -50,6 +61,16 @@ export interface Messages {
   };
   /** Sentences for stable error codes; for others the gateway's own sentence is shown. */
   errors: Readonly<Record<string, string>>;
+  /** The same for why a tool's call failed. */
+  toolErrors: Readonly<Record<string, string>>;
+  /** What the service says beside answers. */
+  bulletins: {
+    label: string;
+    close: string;
+    message: (text: string) => string;
+    disconnected: (reason: string) => string;
+    expiring: (time: string) => string;
+  };
   composer: {
     label: string;
     placeholder: string;
@@ -66,11 +87,9 @@ export interface Messages {
     roundTrip: (out: string, back: string) => string;
     business: (date: string) => string;
   };
+  tools: Readonly<Record<ToolName, ToolWords>>;
   tool: {
-    searching: (search: string) => string;
-    searched: (search: string) => string;
-    failed: (search: string) => string;
-    stopped: (search: string) => string;
+    /** For tools that the page does not know. */
     running: (name: string) => string;
     done: (name: string) => string;
     flights: string;
