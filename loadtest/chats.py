@@ -1,6 +1,7 @@
 """Whole chats, with the offline model and the flight sandbox: by Artillery, and by the driver's clients."""
 
 import asyncio
+import datetime as dt
 import json
 import os
 import subprocess
@@ -21,10 +22,11 @@ __all__ = ["FULL", "QUICK", "TINY", "Crowd", "by_artillery", "by_driver", "has_a
 
 ARTILLERY: Final = Path(__file__).parent / "artillery" / "node_modules" / "artillery" / "bin" / "run"
 SCENARIO: Final = Path(__file__).parent / "websocket-load-test.yml"
+_DAY: Final = dt.datetime.now(dt.UTC).date() + dt.timedelta(30)
 QUESTIONS: Final = (
-    "flights from São Paulo to Lisbon on 12 December",
-    "flights from London to New York on 3 December",
-    "flights from Paris to Tokyo on 20 December",
+    f"flights from São Paulo to Lisbon on {_DAY}",
+    f"flights from London to New York on {_DAY}",
+    f"flights from Paris to Tokyo on {_DAY}",
     "what can you do?",
 )
 

@@ -6,10 +6,12 @@
 const { createHmac, randomBytes, randomUUID } = require('node:crypto');
 
 const ANSWER_WITHIN_MS = 60_000;
+// A month ahead: what is searched for must lie in the future, and not too far.
+const DAY = new Date(Date.now() + 30 * 86_400_000).toISOString().slice(0, 10);
 const QUESTIONS = [
-  'flights from São Paulo to Lisbon on 12 December',
-  'flights from London to New York on 3 December',
-  'flights from Paris to Tokyo on 20 December',
+  `flights from São Paulo to Lisbon on ${DAY}`,
+  `flights from London to New York on ${DAY}`,
+  `flights from Paris to Tokyo on ${DAY}`,
   'what can you do?',
 ];
 
